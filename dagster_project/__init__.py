@@ -1,0 +1,1 @@
+"""WHEN tables are built, and what is checked."""

@@ -1,0 +1,50 @@
+"""Records to bytes and back: UTF-8 JSON that any language can read."""
+
+import msgspec
+
+from event_stream.errors import InvalidEvent
+from event_stream.event import INGEST_VERSION, MAX_EVENT_BYTES, NO_PROPERTIES, Event
+
+_encoder = msgspec.json.Encoder()
+_event_decoder = msgspec.json.Decoder(Event)
+
+
+class _Version(msgspec.Struct, rename="camel"):
+    ingest_version: int
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
+
+
+def encode_event(event: Event) -> bytes:
+    """The value of the event's record on `logektor.events.v1`."""
+    return _encoder.encode(event)
+
+
+def decode_event(value: bytes) -> Event:
+    """The event of a record's value.
+
+    Raises InvalidEvent with the reason `too_large`, `undecodable`, `unknown_version` or `invalid`.
+    """
+    if len(value) > MAX_EVENT_BYTES:
+        raise InvalidEvent("too_large", f"{len(value)} bytes, at most {MAX_EVENT_BYTES} are allowed")
+    try:
+        event = _event_decoder.decode(value)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _reason(value, error) from error
+    if not bytes(event.properties).lstrip().startswith((b"{", b"null")) and event.properties is not NO_PROPERTIES:
+        raise InvalidEvent("invalid", "Expected `object` - at `$.properties`")
+    return event
+
+
+def _reason(value: bytes, error: Exception) -> InvalidEvent:
+    """Tells a record that is no JSON, one of another version and a wrong field apart."""
+    if not isinstance(error, msgspec.ValidationError):
+        return InvalidEvent("undecodable", str(error))
+    try:
+        version = _version_decoder.decode(value).ingest_version
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return InvalidEvent("invalid", str(error))
+    if version != INGEST_VERSION:
+        return InvalidEvent("unknown_version", f"ingestVersion {version}, this worker reads {INGEST_VERSION}")
+    return InvalidEvent("invalid", str(error))

@@ -1,0 +1,38 @@
+"""What can go wrong with the stream.
+
+StreamError
+├── InvalidEvent        the bytes are not an event: a dead letter, never a reason to stop
+├── WriteRefused        one record was not made durable: the client must send it again
+└── StreamBroken        reading can't go on without a person: the process stops with this sentence
+    ├── OffsetLost      records that were not landed are gone from the broker, or the topic is another one
+    └── BrokerAway      the broker did not answer in time (transient: the supervisor starts the process again)
+"""
+
+
+class StreamError(Exception):
+    """The root of the stream's errors."""
+
+
+class InvalidEvent(StreamError):
+    """Bytes of a record that are not an event of a known version."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class WriteRefused(StreamError):
+    """The broker refused a record or did not acknowledge it in time."""
+
+
+class StreamBroken(StreamError):
+    """Reading can't go on without a person."""
+
+
+class OffsetLost(StreamBroken):
+    """The next record to land is not in the broker."""
+
+
+class BrokerAway(StreamBroken):
+    """The broker did not answer in time."""

@@ -1,0 +1,1 @@
+"""REQUEST → VALIDATE → PRODUCE: the collector that websites send their events to."""

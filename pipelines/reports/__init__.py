@@ -1,0 +1,1 @@
+"""TRANSFORM: one file per report, each a plain function from frames to a frame."""

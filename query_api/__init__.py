@@ -1,0 +1,1 @@
+"""SERVE: the read side, from the lake to analysts."""
