@@ -1,0 +1,74 @@
+"""The real Kafka that tests share: one broker per session, and one of its own for each test that kills it."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
+
+_READY_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class RunningKafka:
+    """A broker with its own folder and port; topics are the test's own, so name them uniquely."""
+
+    bootstrap_servers: str
+    broker: EmbeddedKafka
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start it, or start it again with what it had stored, on the same port; returns when it answers."""
+        self.broker.prepare()
+        self.processes.append(subprocess.Popen(self.broker.command()))
+        wait_until_ready(self.bootstrap_servers, _READY_SECONDS)
+
+    def kill(self) -> None:
+        """SIGKILL: no clean shutdown."""
+        self.processes[-1].kill()
+        self.processes[-1].wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL where that takes too long."""
+        self.processes[-1].terminate()
+        try:
+            self.processes[-1].wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+@contextmanager
+def _running_kafka(distribution: Distribution, folder: Path) -> Iterator[RunningKafka]:
+    broker = EmbeddedKafka(distribution, folder, free_port())
+    kafka = RunningKafka(broker.bootstrap_servers, broker)
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        if kafka.processes:
+            kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_distribution() -> Distribution:
+    """Kafka's jars, downloaded on the first run on this machine."""
+    return resolve(Path.home() / ".cache" / "logektor" / "kafka")
+
+
+@pytest.fixture(scope="session")
+def kafka(kafka_distribution: Distribution, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
+    """The broker all tests share: create topics of your own, never kill it."""
+    with _running_kafka(kafka_distribution, tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_kafka(kafka_distribution: Distribution, tmp_path: Path) -> Iterator[RunningKafka]:
+    """A broker for one test, to kill() and start() again."""
+    with _running_kafka(kafka_distribution, tmp_path / "kafka") as running:
+        yield running
