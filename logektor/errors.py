@@ -1,0 +1,23 @@
+"""What stops a command; each text is a sentence that says what to do.
+
+StackError
+├── AlreadyRunning   a `logektor up` runs on this home
+├── NotRunning       no `logektor up` runs on this home
+└── PortTaken        another program listens on a port
+"""
+
+
+class StackError(Exception):
+    """The root of the stack's errors."""
+
+
+class AlreadyRunning(StackError):
+    """A `logektor up` runs on this home."""
+
+
+class NotRunning(StackError):
+    """No `logektor up` runs on this home."""
+
+
+class PortTaken(StackError):
+    """Another program listens on a port."""

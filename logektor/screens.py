@@ -1,0 +1,82 @@
+"""What a person sees of the stack in the terminal."""
+
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from logektor.running import Running
+from logektor.supervisor import Child, State
+
+_SEED_EVENT = '{"objectId":2,"objectType":"user","action":"view","subjectId":2,"subjectType":"article"}'
+
+_COLOURS = {
+    State.HEALTHY: "green",
+    State.STARTING: "yellow",
+    State.WAITING: "yellow",
+    State.UNHEALTHY: "red",
+    State.CRASHED: "red",
+    State.STOPPED: "red",
+}
+
+
+def ready_line(name: str, seconds: float) -> str:
+    """A part has become healthy."""
+    return f"[green]✓[/] {name} [dim]after {seconds:.1f} s[/]"
+
+
+def crash_line(child: Child, log: Path) -> str:
+    """A part is not well; what it said last and where the rest is."""
+    what = "stopped by itself; it is started again" if child.state is State.CRASHED else "does not answer"
+    words = f": {escape(child.last_words)}" if child.state is State.CRASHED and child.last_words else ""
+    return f"[red]✗[/] {child.part.name} {what}{words} [dim](log: {log})[/]"
+
+
+def parts_table(running: Running) -> Table:
+    """One row per part."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("part", "state", "restarts", "pid", "where"):
+        table.add_column(heading, justify="right" if heading in {"restarts", "pid"} else "left")
+    where = {
+        "kafka": running.kafka,
+        "collector": running.urls["collector"],
+        "landing": running.lake,
+        "query": running.urls["query"],
+        "dagster-ui": running.urls["dagster"],
+    }
+    for part in running.parts:
+        colour = _COLOURS[State(part.state)]
+        table.add_row(
+            part.name,
+            f"[{colour}]{part.state}[/]",
+            str(part.restarts) if part.restarts else "",
+            str(part.pid or ""),
+            escape(where.get(part.name, "")),
+        )
+    return table
+
+
+def status_screen(running: Running, token: str, seconds: float) -> RenderableType:
+    """What `up` shows when everything is healthy."""
+    links = Table(box=None, pad_edge=False, show_header=False)
+    # The token is for whoever reads this terminal: it opens the dashboard once, then a cookie does.
+    links.add_row("Dashboard", Text(f"{running.urls['dashboard']}?token={token}", style="bold"))
+    links.add_row("Dagster", Text(running.urls["dagster"], style="bold"))
+    links.add_row("API docs", Text(f"{running.urls['collector']}/docs   {running.urls['query']}/docs"))
+    links.add_row(
+        "Script", Text(f'<script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>')
+    )
+    return Group(
+        "",
+        parts_table(running),
+        "",
+        f"[green]Everything is up after {seconds:.0f} s.[/] Ctrl-C stops it; what it has is kept.",
+        "",
+        links,
+        "",
+        "Send an event, and find it in report `actions` within two minutes:",
+        Text(f"curl -d '{_SEED_EVENT}' {running.urls['collector']}/track", style="bold"),
+        "",
+    )
