@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -11,7 +11,7 @@ class StackSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
 
-    home: Path = Field(Path("var"), description="folder of everything that is kept: sites.toml, kafka/, lake/, logs/ …")
+    home: Path = Field(Path("var"), validate_default=True, description="folder of everything that is kept: sites.toml, kafka/, lake/, logs/ …")
     host: str = Field("127.0.0.1", description="address that collector, query API and Dagster UI listen on")
     collector_port: int = Field(8080, ge=1, le=65535, description="port of the collector")
     query_port: int = Field(8000, ge=1, le=65535, description="port of the query API and the dashboard")
@@ -25,6 +25,12 @@ class StackSettings(BaseSettings):
         Path("~/.cache/logektor/kafka"), description="where Apache Kafka's jars are kept; all homes share them"
     )
     default_site: str = Field("localhost", description="site of events that name none and come with no key")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # The parts run with it too, wherever they are started.
+        return home.expanduser().absolute()
 
     @property
     def sites_file(self) -> Path:

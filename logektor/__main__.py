@@ -1,0 +1,187 @@
+"""The command line: `logektor --help`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from event_stream.errors import StreamError
+from lake.errors import LakeError
+from logektor.embedded_kafka import EmbeddedKafkaError
+from logektor.errors import NotRunning, StackError
+from logektor.homes import home_in_use
+from logektor.settings import StackSettings
+from sites import SitesError, register_site
+
+app = typer.Typer(
+    name="logektor",
+    help="Collects website events without losing one, lands each exactly once, and serves reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+sites_app = typer.Typer(help="The sites that may send events.", no_args_is_help=True)
+app.add_typer(sites_app, name="sites")
+
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Folder of everything that is kept. Else LOGEKTOR_HOME, the running Logektor's, ./var."),
+]
+
+
+@app.command()
+def up(
+    home: Annotated[Path | None, typer.Option(help="Folder of everything that is kept: LOGEKTOR_HOME, ./var.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on: LOGEKTOR_HOST, 127.0.0.1.")] = None,
+    collector_port: Annotated[int | None, typer.Option(help="LOGEKTOR_COLLECTOR_PORT, 8080.")] = None,
+    query_port: Annotated[int | None, typer.Option(help="LOGEKTOR_QUERY_PORT, 8000.")] = None,
+    dagster_port: Annotated[int | None, typer.Option(help="LOGEKTOR_DAGSTER_PORT, 3000.")] = None,
+    kafka_port: Annotated[int | None, typer.Option(help="LOGEKTOR_KAFKA_PORT, 9092.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Add synthetic visitors of the site demo.example.")] = False,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    # Imported here: the other commands need neither Dagster nor the parts.
+    from logektor.up import up as run_stack
+
+    with sentences():
+        options = {
+            "home": home,
+            "host": host,
+            "collector_port": collector_port,
+            "query_port": query_port,
+            "dagster_port": dagster_port,
+            "kafka_port": kafka_port,
+        }
+        run_stack(_settings(**options), demo, Console(highlight=False))
+
+
+@app.command()
+def status(
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show health, URLs, lag, rows and the last refresh."""
+    from logektor.status import look, status_table
+
+    with sentences():
+        settings = _settings_in_use(home)
+        seen = look(settings)
+        if as_json:
+            typer.echo(json.dumps(seen.as_dict(), indent=2))
+        else:
+            Console(highlight=False).print(status_table(seen))
+        raise typer.Exit(0 if seen.healthy else 1)
+
+
+@app.command("import")
+def import_(
+    log: Annotated[Path, typer.Argument(help="Access log, combined format, plain or .gz.", exists=True, dir_okay=False)],
+    site: Annotated[str, typer.Option(help="The site's domain; registered where it is new.")],
+    home: Home = None,
+    time_zone: Annotated[str, typer.Option(help="Where the site's days begin (of a new site).")] = "UTC",
+    collector_url: Annotated[str | None, typer.Option(help="The collector, where no `up` runs here.")] = None,
+) -> None:
+    """Send each line of an access log as an event. Importing twice counts once."""
+    from logektor.log_import import ImportFailed, import_log
+
+    with sentences():
+        settings = _settings_in_use(home)
+        registered = register_site(settings.sites_file, site, time_zone)
+        console = Console(highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        try:
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task(f"Importing {log.name}", total=None)
+                result = import_log(
+                    log,
+                    registered,
+                    collector_url or _running_collector(settings),
+                    settings.home / "import",
+                    lambda done, total: bar.update(task, completed=done, total=total),
+                )
+        except ImportFailed as error:
+            _stop(str(error))
+        for line in result.rejected:
+            console.print(f"[yellow]line {line.number}[/]: {line.reason}; kept in dead_letters", markup=True)
+        console.print(
+            f"{result.lines:,} lines: {result.accepted:,} accepted, {result.rejected_count:,} rejected and kept, "
+            f"{result.resumed:,} sent by an earlier run that was stopped, in {result.seconds:.1f} s. "
+            "Reports follow within a minute."
+        )
+
+
+@app.command()
+def audit(home: Home = None) -> None:
+    """Prove from the tables that every record was landed exactly once; the exit code says."""
+    from lake.audit import audit as audit_lake
+    from lake.location import Lake
+    from logektor.screens import audit_table
+
+    with sentences():
+        settings = _settings_in_use(home)
+        result = audit_lake(Lake(settings.lake))
+        Console(highlight=False).print(audit_table(result))
+        raise typer.Exit(0 if result.exact else 1)
+
+
+@sites_app.command("add")
+def sites_add(
+    domain: Annotated[str, typer.Argument(help="The site's domain, such as example.com.")],
+    home: Home = None,
+    time_zone: Annotated[str, typer.Option(help="IANA time zone; says when the site's days begin.")] = "UTC",
+) -> None:
+    """Register a site and print the snippet for its pages."""
+    with sentences():
+        settings = _settings_in_use(home)
+        site = register_site(settings.sites_file, domain, time_zone)
+        typer.echo(f"{site.domain} is in {settings.sites_file}. Put this into its pages:\n")
+        src = f"{settings.collector_url}/logektor.js"
+        typer.echo(f'<script defer data-site="{site.domain}" src="{src}"></script>')
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turns an expected failure into its sentence on stderr: exit code 2 for settings, 1 for the rest."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "LOGEKTOR_" + "_".join(str(part) for part in first["loc"]).upper()
+        _stop(f"{name} = {first['input']!r}: {first['msg']}.", 2)
+    except (StackError, EmbeddedKafkaError, SitesError, LakeError, StreamError) as error:
+        _stop(str(error))
+
+
+def _stop(sentence: str, code: int = 1) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def _settings(**options: object) -> StackSettings:
+    given = {name: value for name, value in options.items() if value is not None}
+    return StackSettings(**given)  # type: ignore[arg-type] # checked by pydantic
+
+
+def _settings_in_use(home: Path | None) -> StackSettings:
+    settings = _settings(home=home)
+    return settings.model_copy(update={"home": home_in_use(settings)})
+
+
+def _running_collector(settings: StackSettings) -> str:
+    from logektor.running import is_running, read_running
+
+    running = read_running(settings.home)
+    if running is None or not is_running(settings.home):
+        raise NotRunning(f"No Logektor runs on {settings.home}: start it with `logektor up`, or say --collector-url.")
+    return running.urls["collector"]
+
+
+if __name__ == "__main__":
+    sys.exit(app())
