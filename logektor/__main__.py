@@ -82,7 +82,9 @@ def status(
 
 @app.command("import")
 def import_(
-    log: Annotated[Path, typer.Argument(help="Access log, combined format, plain or .gz.", exists=True, dir_okay=False)],
+    log: Annotated[
+        Path, typer.Argument(help="Access log, combined format, plain or .gz.", exists=True, dir_okay=False)
+    ],
     site: Annotated[str, typer.Option(help="The site's domain; registered where it is new.")],
     home: Home = None,
     time_zone: Annotated[str, typer.Option(help="Where the site's days begin (of a new site).")] = "UTC",
