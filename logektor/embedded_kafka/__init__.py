@@ -9,7 +9,6 @@ from logektor.embedded_kafka.errors import (
     JarChanged,
     NotReady,
 )
-from logektor.embedded_kafka.progress import download_bar
 
 __all__ = [
     "Distribution",
@@ -20,7 +19,6 @@ __all__ = [
     "JarChanged",
     "NotReady",
     "Progress",
-    "download_bar",
     "free_port",
     "resolve",
     "wait_until_ready",

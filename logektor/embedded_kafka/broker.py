@@ -34,7 +34,7 @@ listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs={log_dirs}
-log.retention.hours={retention_hours}
+log.retention.hours=168
 auto.create.topics.enable=false
 default.replication.factor=1
 min.insync.replicas=1
@@ -73,20 +73,10 @@ class EmbeddedKafka:
     """A Kafka node under `folder`. `prepare()` writes its configuration, and on first use its storage; `command()`
     then runs it in the foreground until SIGTERM. Its ports may differ from start to start, its cluster id stays."""
 
-    def __init__(
-        self,
-        distribution: Distribution,
-        folder: Path,
-        port: int,
-        *,
-        controller_port: int | None = None,
-        retention_hours: int = 168,
-    ) -> None:
+    def __init__(self, distribution: Distribution, folder: Path, port: int) -> None:
         self._distribution = distribution
         self._folder = folder.resolve()
         self._port = port
-        self._controller_port = controller_port
-        self._retention_hours = retention_hours
 
     @property
     def bootstrap_servers(self) -> str:
@@ -131,7 +121,8 @@ class EmbeddedKafka:
             [*self._java(), "kafka.tools.StorageTool", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if tool.returncode != 0:
@@ -143,10 +134,9 @@ class EmbeddedKafka:
         return _SERVER_PROPERTIES.format(
             host=_HOST,
             port=self._port,
-            controller_port=self._controller_port or free_port(),
+            controller_port=free_port(),
             # A properties file is Latin-1 with JSON's escapes.
             log_dirs=json.dumps(str(log_dirs))[1:-1],
-            retention_hours=self._retention_hours,
         )
 
     def _write(self, name: str, text: str) -> None:

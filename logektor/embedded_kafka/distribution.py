@@ -47,7 +47,7 @@ def resolve(
     Raises DownloadFailed, JarChanged.
     """
     jars = read_lock() if jars is None else jars
-    folder = cache / "jars"
+    folder = cache.resolve() / "jars"
     missing = [jar for jar in jars if not (folder / jar.filename).exists()]
     present = [jar for jar in jars if jar not in missing]
     with ThreadPoolExecutor() as threads:

@@ -106,8 +106,8 @@ def test_a_format_killed_half_way_is_done_again(kafka_distribution: Distribution
 
 
 def test_a_failed_format_says_why_in_kafkas_words(kafka_distribution: Distribution, tmp_path: Path) -> None:
-    with pytest.raises(FormatFailed, match="retention"):
-        EmbeddedKafka(kafka_distribution, tmp_path, free_port(), retention_hours=0).prepare()
+    with pytest.raises(FormatFailed, match="Could not find or load main class"):
+        EmbeddedKafka(Distribution(kafka_distribution.java, jars=()), tmp_path, free_port()).prepare()
     assert not (tmp_path / "storage").exists()
 
 
