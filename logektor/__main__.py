@@ -14,7 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from event_stream.errors import StreamError
 from lake.errors import LakeError
-from logektor.embedded_kafka import EmbeddedKafkaError
 from logektor.errors import NotRunning, StackError
 from logektor.homes import home_in_use
 from logektor.settings import StackSettings
@@ -157,7 +156,7 @@ def sentences() -> Iterator[None]:
         first = error.errors()[0]
         name = "LOGEKTOR_" + "_".join(str(part) for part in first["loc"]).upper()
         _stop(f"{name} = {first['input']!r}: {first['msg']}.", 2)
-    except (StackError, EmbeddedKafkaError, SitesError, LakeError, StreamError) as error:
+    except (StackError, SitesError, LakeError, StreamError) as error:
         _stop(str(error))
 
 

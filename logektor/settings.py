@@ -11,7 +11,11 @@ class StackSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
 
-    home: Path = Field(Path("var"), validate_default=True, description="folder of everything that is kept: sites.toml, kafka/, lake/, logs/ …")
+    home: Path = Field(
+        Path("var"),
+        validate_default=True,
+        description="folder of everything that is kept: sites.toml, kafka/, lake/, logs/ …",
+    )
     host: str = Field("127.0.0.1", description="address that collector, query API and Dagster UI listen on")
     collector_port: int = Field(8080, ge=1, le=65535, description="port of the collector")
     query_port: int = Field(8000, ge=1, le=65535, description="port of the query API and the dashboard")

@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from dagster_project.instance import write_instance
 from event_stream.kafka_topics import ensure_topics
 from event_stream.topics import EVENTS, REJECTED
-from logektor.embedded_kafka import EmbeddedKafka, free_port, resolve
-from logektor.errors import PortTaken
+from logektor.embedded_kafka import EmbeddedKafka, EmbeddedKafkaError, free_port, resolve
+from logektor.errors import PortTaken, StackError
+from logektor.homes import announce
 from logektor.running import Running, RunningPart, created_at, end_leftovers, hold, write_running
 from logektor.screens import crash_line, ready_line, status_screen
 from logektor.settings import StackSettings
@@ -31,12 +32,16 @@ TOPICS_SECONDS = 30.0
 
 
 def up(settings: StackSettings, demo: bool, console: Console) -> None:
-    """Runs the stack until SIGINT or SIGTERM. Raises StackError, EmbeddedKafkaError or SitesError with a sentence."""
+    """Runs the stack until SIGINT or SIGTERM. Raises StackError or SitesError with a sentence."""
     with hold(settings.home):
         for name in end_leftovers(settings.home):
             console.print(f"[yellow]ended[/] {name}, left over from an `up` that was killed")
         require_free_ports(settings)
-        Stack(settings, demo, console).run()
+        announce(settings.home)
+        try:
+            Stack(settings, demo, console).run()
+        except EmbeddedKafkaError as error:
+            raise StackError(str(error)) from error
 
 
 def require_free_ports(settings: StackSettings) -> None:
