@@ -24,3 +24,8 @@ class Report:
     def name(self) -> str:
         """The name of the report and of its table."""
         return self.spec.name
+
+
+def shaped(rows: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:
+    """Rows with exactly the columns of a table, in its order and types. A value that does not fit raises."""
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in spec.schema.items())

@@ -1,0 +1,63 @@
+"""All reports in the order they are built: this project's, then those that other packages bring."""
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+
+import polars as pl
+
+from pipelines.reports.actions import ACTIONS
+from pipelines.reports.clean_events import EVENTS
+from pipelines.reports.errors import BadReport
+from pipelines.reports.pages import PAGES
+from pipelines.reports.report import Report
+from pipelines.reports.sessions import SESSIONS
+from pipelines.reports.sources import SOURCES
+from pipelines.reports.traffic import TRAFFIC
+
+REPORTS = (SESSIONS, TRAFFIC, PAGES, SOURCES, ACTIONS)
+
+ENTRY_POINT_GROUP = "logektor.reports"
+_INPUTS = (EVENTS.name, SESSIONS.name)
+
+
+def load_reports(found: Iterable[EntryPoint] | None = None) -> tuple[Report, ...]:
+    """REPORTS and the reports of installed packages, those by name. Raises BadReport.
+
+    An entry point of the group `logektor.reports` names a Report; `found` stands for the installed ones.
+    """
+    reports = list(REPORTS)
+    entries = entry_points(group=ENTRY_POINT_GROUP) if found is None else found
+    for entry in sorted(entries, key=lambda entry: (entry.name, entry.value)):
+        reports.append(_load(entry, {EVENTS.name, *(report.name for report in reports)}))
+    return tuple(reports)
+
+
+def _load(entry: EntryPoint, taken: set[str]) -> Report:
+    try:
+        report = entry.load()
+    except Exception as error:
+        raise BadReport(entry, f"it can't be loaded: {type(error).__name__}: {error}") from error
+    fault = _fault(report, taken)
+    if fault:
+        raise BadReport(entry, fault)
+    return report  # type: ignore[no-any-return]  # _fault has seen that it is a Report
+
+
+def _fault(report: object, taken: set[str]) -> str | None:
+    """What is wrong with what an entry point names; None where nothing is."""
+    if not isinstance(report, Report):
+        return f"it is a {type(report).__name__}, not a pipelines.reports.report.Report"
+    spec = report.spec
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", report.name):
+        return f"the name {report.name!r} is not of small letters, digits and _"
+    if report.name in taken:
+        return f"there already is a table {report.name!r}"
+    if not report.inputs or not set(report.inputs) <= set(_INPUTS):
+        return f"its inputs are {report.inputs!r}, not one or more of {_INPUTS!r}"
+    missing = {spec.partition_by, *spec.key} - set(spec.schema)
+    if missing:
+        return f"its columns lack {sorted(missing)[0]!r}, which its key or partition names"
+    if spec.schema[spec.partition_by] != pl.Date():
+        return f"its partition column {spec.partition_by!r} is not a date"
+    return None

@@ -1,0 +1,92 @@
+"""The table `events`: each event once, with its day, page, source and what its User-Agent says."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from lake.table_spec import Column, TableSpec
+from pipelines.reports.acquisition import source_and_channel
+from pipelines.reports.addresses import host, parameter, path
+from pipelines.reports.report import shaped
+from pipelines.reports.user_agents import agent
+
+_INSTANT = pl.Datetime("us", "UTC")
+
+EVENTS = TableSpec(
+    name="events",
+    description="Each event once: what was sent, and what follows from it. Bots are in it, labelled.",
+    key=("site", "event_date", "event_id"),
+    partition_by="event_date",
+    columns=(
+        Column("site", pl.String(), "the domain of the site"),
+        Column("event_date", pl.Date(), "the day it happened, in the site's time zone"),
+        Column("event_id", pl.String(), "the event's id, kept over retries of sending it"),
+        Column("action", pl.String(), "what was done; pageview for page views"),
+        Column("object_type", pl.String(), "who did it: the kind"),
+        Column("object_id", pl.String(), "who did it: which one"),
+        Column("subject_type", pl.String(), "what it was done to: the kind"),
+        Column("subject_id", pl.String(), "what it was done to: which one; the path for a page"),
+        Column("occurred_at", _INSTANT, "when it happened", "UTC"),
+        Column("received_at", _INSTANT, "when the collector received it", "UTC"),
+        Column("visitor_id", pl.String(), "the visitor; null where the visitor asked not to be told apart"),
+        Column("user_id", pl.String(), "the signed-in user"),
+        Column("session_id", pl.String(), "the client's own session id; sessions are not cut by it"),
+        Column("url", pl.String(), "the page's address"),
+        Column("host", pl.String(), "the host of url, in small letters"),
+        Column("path", pl.String(), "the path of url, else the subject of type page; as sent"),
+        Column("referrer", pl.String(), "the address that led to the page"),
+        Column("source", pl.String(), "where this event's address and referrer say it came from; Direct / None"),
+        Column("channel", pl.String(), "the kind of source, such as Organic Search, Referral or Direct"),
+        Column("utm_source", pl.String(), "the campaign parameter of url, decoded"),
+        Column("utm_medium", pl.String(), "the campaign parameter of url, decoded"),
+        Column("utm_campaign", pl.String(), "the campaign parameter of url, decoded"),
+        Column("title", pl.String(), "the page's title"),
+        Column("language", pl.String(), "the visitor's language", "BCP 47"),
+        Column("screen_width", pl.Int32(), "width of the screen", "CSS pixels"),
+        Column("country", pl.String(), "country of the client's address", "ISO 3166-1 alpha-2"),
+        Column("user_agent", pl.String(), "the visitor's User-Agent as sent"),
+        Column("is_bot", pl.Boolean(), "whether the User-Agent is a bot's, a feed fetcher's or a tool's"),
+        Column("browser", pl.String(), "family of the browser; null = unknown"),
+        Column("os", pl.String(), "family of the operating system; null = unknown"),
+        Column("device", pl.String(), "Desktop, Mobile or Tablet; null = unknown"),
+        Column("clock_adjusted", pl.Boolean(), "occurred_at was impossible and is received_at instead"),
+        Column("properties", pl.String(), "what else the site says, a JSON object"),
+        Column("stream_id", pl.String(), "where it was landed from: cluster and topic"),
+        Column("kafka_partition", pl.Int32(), "where it was landed from: stream partition"),
+        Column("kafka_offset", pl.Int64(), "where it was landed from: offset in the stream partition"),
+        Column("landed_date", pl.Date(), "the day it was landed", "UTC"),
+    ),
+)
+
+
+def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
+    """Landed events with the columns of EVENTS, one row for each row, duplicates too.
+
+    `time_zones`: IANA time zone by site; a site that is not in it has days of UTC.
+    """
+    url = pl.col("url")
+    with_parts = rows.with_columns(
+        event_date=local_date(pl.col("occurred_at"), time_zones),
+        host=host(url),
+        path=pl.coalesce(path(url), pl.when(pl.col("subject_type") == "page").then("subject_id")),
+        utm_source=parameter(url, "utm_source"),
+        utm_medium=parameter(url, "utm_medium"),
+        utm_campaign=parameter(url, "utm_campaign"),
+        _agent=agent(pl.col("user_agent")),
+    ).with_columns(
+        is_bot=pl.col("_agent").struct.field("is_bot").fill_null(False),
+        browser=pl.col("_agent").struct.field("browser"),
+        os=pl.col("_agent").struct.field("os"),
+        device=pl.col("_agent").struct.field("device"),
+    )
+    return shaped(source_and_channel(with_parts), EVENTS)
+
+
+def local_date(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:
+    """The date of an instant on the calendar of the row's site."""
+    date = instant.dt.date()
+    for zone in sorted(set(time_zones.values()) - {"UTC"}):
+        sites = sorted(site for site, its_zone in time_zones.items() if its_zone == zone)
+        in_zone = instant.dt.convert_time_zone(zone).dt.date()
+        date = pl.when(pl.col("site").is_in(sites)).then(in_zone).otherwise(date)
+    return date

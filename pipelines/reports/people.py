@@ -1,0 +1,25 @@
+"""Telling people from bots: a visitor with any event of a bot on a day is a bot all that day."""
+
+import polars as pl
+
+VISITOR_DAY = ("site", "event_date", "visitor_id")
+
+
+def bot_visitors(events: pl.LazyFrame) -> pl.LazyFrame:
+    """The (site, event_date, visitor_id) of bots, each once."""
+    return events.filter("is_bot", pl.col("visitor_id").is_not_null()).select(VISITOR_DAY).unique()
+
+
+def with_by_bot(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds `by_bot`: whether the event's visitor is a bot; without visitor, whether the event itself is a bot's."""
+    bots = bot_visitors(events).with_columns(_bot=pl.lit(True))
+    return (
+        events.join(bots, on=VISITOR_DAY, how="left")
+        .with_columns(by_bot=pl.col("is_bot") | pl.col("_bot").fill_null(False))
+        .drop("_bot")
+    )
+
+
+def of_people(events: pl.LazyFrame) -> pl.LazyFrame:
+    """The events that are not by bots."""
+    return with_by_bot(events).filter(~pl.col("by_bot")).drop("by_bot")
