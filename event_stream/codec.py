@@ -32,9 +32,19 @@ def decode_event(value: bytes) -> Event:
         event = _event_decoder.decode(value)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _reason(value, error) from error
-    if not bytes(event.properties).lstrip().startswith((b"{", b"null")) and event.properties is not NO_PROPERTIES:
-        raise InvalidEvent("invalid", "Expected `object` - at `$.properties`")
+    if event.properties is not NO_PROPERTIES:
+        _check_properties(bytes(event.properties))
     return event
+
+
+def _check_properties(properties: bytes) -> None:
+    """What msgspec leaves open in a value that it does not decode."""
+    if not properties.lstrip().startswith((b"{", b"null")):
+        raise InvalidEvent("invalid", "Expected `object` - at `$.properties`")
+    try:
+        properties.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidEvent("undecodable", f"{error} - at `$.properties`") from error
 
 
 def _reason(value: bytes, error: Exception) -> InvalidEvent:

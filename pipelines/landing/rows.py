@@ -1,0 +1,156 @@
+"""Records of the stream to rows of the table `landed`: each record is an event or a dead letter. No I/O."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from event_stream.codec import decode_event
+from event_stream.errors import InvalidEvent
+from event_stream.event import Event
+from event_stream.ports import Record, StreamPartition
+from event_stream.rejection import MAX_KEPT_BYTES, decode_rejection
+from event_stream.topics import REJECTED
+from lake.raw_schema import DEAD_LETTER, EVENT, EVENT_COLUMNS, LANDED
+
+_CHUNK = 500
+"""Records that become columns at a time: events decoded just now are still in the processor's cache (measured)."""
+
+_ABSENT = (b"", b"null")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a batch of records is in the table; both tables have the columns of `landed`.
+
+    `unreadable` counts the dead letters that this worker made; those that the collector rejected are not among them.
+    `last_unreadable` says which record that was and why.
+    """
+
+    events: pa.Table
+    dead_letters: pa.Table
+    unreadable: int
+    last_unreadable: str
+
+
+def to_rows(records: Mapping[StreamPartition, Sequence[Record]], now: datetime) -> Rows:
+    """One row for each record; `now` is when they are landed."""
+    events: list[pa.RecordBatch] = []
+    dead_letters: list[dict[str, Any]] = []
+    unreadable, last_unreadable = 0, ""
+    for place, records_here in records.items():
+        decode = _decode_rejections if place.topic == REJECTED.name else _decode_events
+        for start in range(0, len(records_here), _CHUNK):
+            chunk = decode(records_here[start : start + _CHUNK])
+            if chunk.events:
+                events.append(_event_rows(place, chunk, now))
+            dead_letters.extend(_place(place, record, now) | row for record, row in chunk.dead_letters)
+            unreadable += chunk.unreadable
+            last_unreadable = chunk.last_unreadable or last_unreadable
+    return Rows(
+        pa.Table.from_batches(events, LANDED),
+        pa.Table.from_pylist(dead_letters, LANDED),
+        unreadable,
+        last_unreadable,
+    )
+
+
+class _Chunk:
+    """Some records of one stream partition, told apart."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.event_records: list[Record] = []
+        self.dead_letters: list[tuple[Record, dict[str, Any]]] = []
+        self.unreadable = 0
+        self.last_unreadable = ""
+
+    def add_unreadable(self, record: Record, error: InvalidEvent) -> None:
+        self.unreadable += 1
+        self.last_unreadable = f"{record.place.topic}[{record.place.partition}] offset {record.offset}: {error}"
+        self.dead_letters.append(
+            (
+                record,
+                {
+                    "reason": error.reason,
+                    "detail": error.detail,
+                    "body": record.value[:MAX_KEPT_BYTES],
+                    "body_length": len(record.value),
+                    "body_sha256": hashlib.sha256(record.value).hexdigest(),
+                },
+            )
+        )
+
+
+def _decode_events(records: Sequence[Record]) -> _Chunk:
+    chunk = _Chunk()
+    for record in records:
+        try:
+            chunk.events.append(decode_event(record.value))
+        except InvalidEvent as error:
+            chunk.add_unreadable(record, error)
+        else:
+            chunk.event_records.append(record)
+    return chunk
+
+
+def _decode_rejections(records: Sequence[Record]) -> _Chunk:
+    chunk = _Chunk()
+    for record in records:
+        try:
+            rejection = decode_rejection(record.value)
+        except InvalidEvent as error:
+            chunk.add_unreadable(record, error)
+        else:
+            chunk.dead_letters.append((record, msgspec.structs.asdict(rejection)))
+    return chunk
+
+
+def _event_rows(place: StreamPartition, chunk: _Chunk, now: datetime) -> pa.RecordBatch:
+    count = len(chunk.events)
+    columns: dict[str, Any] = {
+        "kind": pa.repeat(EVENT, count),
+        "landed_date": pa.repeat(now.date(), count),
+        "stream_id": pa.repeat(place.stream_id, count),
+        "kafka_partition": [place.partition] * count,
+        "kafka_offset": [record.offset for record in chunk.event_records],
+        "kafka_timestamp": [_micros(record.timestamp) for record in chunk.event_records],
+        "landed_at": [now] * count,
+    }
+    # The fields of Event stand in the order of EVENT_COLUMNS; a test holds them together.
+    values = zip(*map(msgspec.structs.astuple, chunk.events), strict=True)
+    columns.update(zip(EVENT_COLUMNS.names, values, strict=True))
+    columns["properties"] = list(_texts(columns["properties"]))
+    arrays = [_array(columns.get(field.name), field, count) for field in LANDED]
+    return pa.RecordBatch.from_arrays(arrays, schema=LANDED)
+
+
+def _array(values: Any, field: pa.Field, count: int) -> pa.Array:
+    return pa.nulls(count, field.type) if values is None else pa.array(values, field.type)
+
+
+def _texts(properties: Sequence[msgspec.Raw]) -> Iterator[str | None]:
+    for raw in properties:
+        text = bytes(raw)
+        yield None if text in _ABSENT else text.decode()
+
+
+def _place(place: StreamPartition, record: Record, now: datetime) -> dict[str, Any]:
+    return {
+        "kind": DEAD_LETTER,
+        "landed_date": now.date(),
+        "stream_id": place.stream_id,
+        "kafka_partition": place.partition,
+        "kafka_offset": record.offset,
+        "kafka_timestamp": _micros(record.timestamp),
+        "landed_at": now,
+    }
+
+
+def _micros(milliseconds: int) -> int | None:
+    """Kafka's timestamp in microseconds; it says -1 for none."""
+    return milliseconds * 1_000 if milliseconds >= 0 else None
