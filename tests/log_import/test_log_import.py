@@ -2,18 +2,18 @@
 
 import gzip
 import json
-import os
-import signal
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from logektor.batch_client import MAX_BATCH_BYTES, MAX_BATCH_EVENTS
+from logektor.log_events import LineEvents
 from logektor.log_import import MAX_LINE_BYTES, MAX_REJECTED_SHOWN, ImportFailed, ImportResult, RejectedLine, import_log
 from sites import Site
 from tests.log_import.recording_collector import SERVER_KEY, RecordingCollector, recording_collector
@@ -169,29 +169,51 @@ def test_an_import_that_failed_goes_on_where_it_stopped(collector: RecordingColl
 
 def test_an_import_killed_in_the_middle_leaves_no_line_out(collector: RecordingCollector, tmp_path: Path) -> None:
     log = write_log(tmp_path / "access.log", 12_000)
-    tenth, go_on = threading.Event(), threading.Event()
+    tenth, killed = threading.Event(), threading.Event()
 
     def hold(batch: object) -> None:
         if len(collector.batches) >= 10:
             tenth.set()
-            go_on.wait(30)
+            killed.wait(30)
 
     collector.before_answer = hold
     program = (
         "import sys; from pathlib import Path; from sites import Site; from logektor.log_import import import_log;"
-        f"import_log(Path({str(log)!r}), Site('example.com', 'pk', {SERVER_KEY!r}), {collector.url!r},"
-        f" Path({str(tmp_path / 'state')!r}), lambda done, total: None)"
+        "import_log(Path(sys.argv[1]), Site('example.com', 'pk', sys.argv[2]), sys.argv[3], Path(sys.argv[4]), print)"
     )
-    process = subprocess.Popen([sys.executable, "-c", program])
+    arguments = (str(log), SERVER_KEY, collector.url, str(tmp_path / "state"))
+    process = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL)
     assert tenth.wait(30)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
-    go_on.set()
-    collector.before_answer = lambda batch: None
+    killed.set()
 
     result = run(log, collector, tmp_path / "state")
     assert 0 < result.resumed < 12_000
     assert sorted(set(collector.ids)) == expected_ids(log, tmp_path / "state")
+
+
+def test_a_batch_that_overtook_another_does_not_vouch_for_it(collector: RecordingCollector, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "access.log", 8_000)
+    first_id = json.loads(LineEvents(SITE, b"").encode(log_line(0).encode()).event)["eventId"]
+    fourth, fifth = threading.Event(), threading.Event()
+
+    def refuse_the_first(batch: list[dict[str, Any]]) -> None:
+        if len(collector.batches) == 4:
+            fourth.set()
+        if len(collector.batches) == 5:
+            fifth.set()
+        if batch[0]["eventId"] == first_id:
+            fourth.wait(30)
+            # Were the others acknowledged before the first one, a fifth would follow them.
+            fifth.wait(1)
+            raise ConnectionError("the first batch gets no answer")
+
+    collector.before_answer = refuse_the_first
+    with pytest.raises(ImportFailed):
+        run(log, collector, tmp_path / "state", give_up_after=0)
+    collector.before_answer = lambda batch: None
+    assert run(log, collector, tmp_path / "state").resumed == 0
 
 
 def test_a_visitor_is_one_over_the_files_of_a_site(collector: RecordingCollector, tmp_path: Path) -> None:
