@@ -17,6 +17,9 @@ from lake.raw_schema import DEAD_LETTER, DEAD_LETTER_COLUMNS, EVENT, EVENT_COLUM
 LANDING = "landing"
 """Who commits the progress of the table `landed`."""
 
+LANDING_FIRST = "landing_first"
+"""The same for the offset that a stream partition was first landed from; committed once."""
+
 _PLACE_NAMES = [name for name in PLACE.names if name != "kind"]
 _EVENT_NAMES = [*_PLACE_NAMES, *EVENT_COLUMNS.names]
 _DEAD_LETTER_NAMES = [*_PLACE_NAMES, "site", "received_at", *DEAD_LETTER_COLUMNS.names]
