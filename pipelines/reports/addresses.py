@@ -21,10 +21,14 @@ def path(address: pl.Expr) -> pl.Expr:
     return pl.when(after_host == "").then(pl.lit("/")).otherwise(after_host)
 
 
-def parameter(address: pl.Expr, name: str) -> pl.Expr:
-    """The first value of a parameter of the query string, decoded; null where it is absent or empty."""
-    encoded = address.str.extract(rf"^[^?#]*\?(?:[^#]*&)??{name}=([^&#]+)")
-    return each_distinct(encoded, unquote_plus, pl.String())
+def query(address: pl.Expr) -> pl.Expr:
+    """The query string, without the question mark; null where there is none."""
+    return address.str.extract(r"^[^?#]*\?([^#]+)")
+
+
+def parameter(query_string: pl.Expr, name: str) -> pl.Expr:
+    """The first value of a parameter of a query string, decoded; null where it is absent or empty."""
+    return each_distinct(unquote_plus, pl.String(), query_string.str.extract(rf"(?:^|&){name}=([^&]+)"))
 
 
 def without_www(hosts: pl.Expr) -> pl.Expr:

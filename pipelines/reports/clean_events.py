@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
-from pipelines.reports.acquisition import source_and_channel
-from pipelines.reports.addresses import host, parameter, path
+from pipelines.reports.acquisition import with_source_and_channel
+from pipelines.reports.addresses import host, parameter, path, query
 from pipelines.reports.report import shaped
 from pipelines.reports.user_agents import agent
 
@@ -65,21 +65,20 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
     `time_zones`: IANA time zone by site; a site that is not in it has days of UTC.
     """
     url = pl.col("url")
-    with_parts = rows.with_columns(
+    parts = rows.with_columns(
+        agent(pl.col("user_agent")).struct.unnest(),
         event_date=local_date(pl.col("occurred_at"), time_zones),
         host=host(url),
         path=pl.coalesce(path(url), pl.when(pl.col("subject_type") == "page").then("subject_id")),
-        utm_source=parameter(url, "utm_source"),
-        utm_medium=parameter(url, "utm_medium"),
-        utm_campaign=parameter(url, "utm_campaign"),
-        _agent=agent(pl.col("user_agent")),
+        query=query(url),
+        referrer_host=host(pl.col("referrer")),
     ).with_columns(
-        is_bot=pl.col("_agent").struct.field("is_bot").fill_null(False),
-        browser=pl.col("_agent").struct.field("browser"),
-        os=pl.col("_agent").struct.field("os"),
-        device=pl.col("_agent").struct.field("device"),
+        pl.col("is_bot").fill_null(False),
+        utm_source=parameter(pl.col("query"), "utm_source"),
+        utm_medium=parameter(pl.col("query"), "utm_medium"),
+        utm_campaign=parameter(pl.col("query"), "utm_campaign"),
     )
-    return shaped(source_and_channel(with_parts), EVENTS)
+    return shaped(with_source_and_channel(parts), EVENTS)
 
 
 def local_date(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:

@@ -6,15 +6,17 @@ from typing import Any
 import polars as pl
 
 
-def each_distinct(column: pl.Expr, function: Callable[[str], Any], dtype: pl.DataType) -> pl.Expr:
-    """`function` of each text of a column, as values of `dtype`; null stays null."""
+def each_distinct(function: Callable[..., Any], dtype: pl.DataType, *columns: pl.Expr) -> pl.Expr:
+    """`function` of the values of `columns`, row by row, as values of `dtype`; null where all the values are."""
 
-    def answers(texts: pl.Series) -> pl.Series:
-        distinct = texts.unique().drop_nulls()
-        known = pl.DataFrame(
-            {"text": distinct, "answer": pl.Series([function(text) for text in distinct], dtype=dtype)},
-            schema={"text": pl.String(), "answer": dtype},
-        )
-        return texts.alias("text").to_frame().join(known, on="text", how="left", maintain_order="left")["answer"]
+    def answers(rows: pl.Series) -> pl.Series:
+        arguments = rows.struct.unnest()
+        distinct = arguments.unique()
+        values = [None if all(v is None for v in row) else function(*row) for row in distinct.iter_rows()]
+        known = distinct.with_columns(answer=pl.Series(values, dtype=dtype))
+        return arguments.join(known, on=arguments.columns, how="left", nulls_equal=True, maintain_order="left")[
+            "answer"
+        ]
 
-    return column.map_batches(answers, return_dtype=dtype, is_elementwise=True)
+    named = [column.alias(f"argument_{position}") for position, column in enumerate(columns)]
+    return pl.struct(named).map_batches(answers, return_dtype=dtype, is_elementwise=True)

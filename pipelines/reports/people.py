@@ -7,7 +7,7 @@ VISITOR_DAY = ("site", "event_date", "visitor_id")
 
 def bot_visitors(events: pl.LazyFrame) -> pl.LazyFrame:
     """The (site, event_date, visitor_id) of bots, each once."""
-    return events.filter("is_bot", pl.col("visitor_id").is_not_null()).select(VISITOR_DAY).unique()
+    return events.filter(pl.col("is_bot"), pl.col("visitor_id").is_not_null()).select(VISITOR_DAY).unique()
 
 
 def with_by_bot(events: pl.LazyFrame) -> pl.LazyFrame:

@@ -14,9 +14,9 @@ TABLET = "Tablet"
 
 _BOT_WORDS = re.compile(
     # A page's visitor may own a phone of the maker Cubot.
-    r"(?<!cu)bot|crawl|spider|slurp|scrape|headless|monitor|preview|validator|archiver|"
+    r"(?<!cu)bot|crawl|spider|slurp|scrape|monitor|preview|validator|archiver|"
     # Fetchers of feeds.
-    r"feed|\brss\b|reader/|newsblur|"
+    r"feed|fetch|\brss\b|reader/|newsblur|"
     # Tools and the default names of HTTP libraries.
     r"\b(curl|wget|python|go-http-client|java/|libwww|lwp|perl|ruby|php/|guzzle|httpie|axios|node-fetch|scrapy|aiohttp|httpx)",
     re.IGNORECASE,
@@ -24,7 +24,7 @@ _BOT_WORDS = re.compile(
 _CONTACT = re.compile(r"https?://|[\w.]+@[\w-]+\.\w|\+\(?www\.", re.IGNORECASE)
 """Bots say where their keepers can be reached; browsers don't."""
 
-_DESKTOP_SYSTEMS = ("Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Debian", "Chrome OS", "FreeBSD", "OpenBSD")
+_DESKTOP_SYSTEMS = ("Windows", "Mac OS X", "Linux", "Chrome OS")
 _HANDHELD_SYSTEMS = ("Android", "iOS", "Windows Phone", "BlackBerry OS", "KaiOS", "HarmonyOS", "Firefox OS", "Tizen")
 
 _AGENT = pl.Struct({"is_bot": pl.Boolean(), "browser": pl.String(), "os": pl.String(), "device": pl.String()})
@@ -36,7 +36,7 @@ def agent(user_agent: pl.Expr) -> pl.Expr:
     is_bot: ua-parser calls its device a spider, or it has a word of bots, feed fetchers and HTTP tools in it, or the
     address of whoever runs it. browser, os: ua-parser's families. device: Desktop, Mobile or Tablet. Null = unknown.
     """
-    return each_distinct(user_agent, _read, _AGENT)
+    return each_distinct(_read, _AGENT, user_agent)
 
 
 @lru_cache(maxsize=50_000)
@@ -50,8 +50,10 @@ def _read(user_agent: str) -> dict[str, bool | str | None]:
 
 
 def _device(user_agent: str, os: str | None) -> str | None:
-    if "iPad" in user_agent or "Tablet" in user_agent or (os == "Android" and "Mobile" not in user_agent):
+    # Android's browsers say Mobile on phones only.
+    android_tablet = os == "Android" and user_agent.startswith("Mozilla/") and "Mobile" not in user_agent
+    if android_tablet or "iPad" in user_agent or "Tablet" in user_agent:
         return TABLET
-    if os in _HANDHELD_SYSTEMS or "Mobi" in user_agent:
+    if os in _HANDHELD_SYSTEMS or "Mobi" in user_agent or "Opera Mini" in user_agent:
         return MOBILE
-    return DESKTOP if os in _DESKTOP_SYSTEMS else None
+    return DESKTOP if os in _DESKTOP_SYSTEMS or "X11;" in user_agent else None
