@@ -58,21 +58,13 @@ class DeltaLandingTable:
 
     def append(self, events: pa.Table, dead_letters: pa.Table, first_offsets: Progress, next_offsets: Progress) -> None:
         handle = self._held()
-        transactions = []
-        for place, first in first_offsets.items():
-            landed = handle.transaction_version(app_id(LANDING, *place))
-            if landed is None:
-                transactions.append(Transaction(app_id(LANDING_FIRST, *place), first))
-            elif landed != first:
-                raise LandingConflict(f"{place} is landed up to offset {landed}, the batch begins at {first}.")
-            transactions.append(Transaction(app_id(LANDING, *place), next_offsets[place]))
         try:
             write_deltalake(
                 handle,
                 pa.concat_tables([events, dead_letters]),
                 mode="append",
                 writer_properties=_WRITER,
-                commit_properties=CommitProperties(app_transactions=transactions),
+                commit_properties=CommitProperties(app_transactions=_fence(handle, first_offsets, next_offsets)),
             )
         except CommitFailedError as error:
             self._handle = None
@@ -96,6 +88,23 @@ class DeltaLandingTable:
         self._commits = 0
         self._opened_at = self._now()
         return self._handle
+
+
+def _fence(handle: DeltaTable, first_offsets: Progress, next_offsets: Progress) -> list[Transaction]:
+    """The progress to commit, if the held handle shows that the table stands where the batch begins.
+
+    The handle may have moved past other writers' commits when one of its own was rebased, so Delta's check alone
+    would let an old batch through. Raises LandingConflict.
+    """
+    transactions = []
+    for place, first in first_offsets.items():
+        landed = handle.transaction_version(app_id(LANDING, *place))
+        if landed is None:
+            transactions.append(Transaction(app_id(LANDING_FIRST, *place), first))
+        elif landed != first:
+            raise LandingConflict(f"{place} is landed up to offset {landed}, the batch begins at {first}.")
+        transactions.append(Transaction(app_id(LANDING, *place), next_offsets[place]))
+    return transactions
 
 
 def _create(lake: Lake) -> DeltaTable:
