@@ -14,7 +14,7 @@ TABLET = "Tablet"
 
 _BOT_WORDS = re.compile(
     # A page's visitor may own a phone of the maker Cubot.
-    r"(?<!cu)bot|crawl|spider|slurp|scrape|monitor|preview|validator|archiver|"
+    r"(?<!cu)bot|crawl|spider|slurp|scrape|headless|monitor|preview|validator|archiver|"
     # Fetchers of feeds.
     r"feed|fetch|\brss\b|reader/|newsblur|"
     # Tools and the default names of HTTP libraries.
