@@ -1,0 +1,58 @@
+"""The events in the body of a batch: a JSON array, {"batch": [...]} or one event a line."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ingest_api.errors import EventRejected, RequestRefused
+from ingest_api.requests import NDJSON_TYPES
+from ingest_api.tracked_event import UNREADABLE
+
+
+class _Batch(msgspec.Struct):
+    batch: list[msgspec.Raw]
+
+
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_batch_decoder = msgspec.json.Decoder(_Batch)
+_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def split_batch(body: bytes, media_type: bytes, max_events: int) -> Sequence[bytes]:
+    """The bytes of each event. Raises EventRejected where the body is no batch, RequestRefused where it is too long."""
+    events = _split(body, media_type)
+    if len(events) > max_events:
+        raise RequestRefused(
+            413, "too_many_events", f"The batch has {len(events)} events; at most {max_events} are allowed."
+        )
+    return events
+
+
+def _split(body: bytes, media_type: bytes) -> Sequence[bytes]:
+    if media_type in NDJSON_TYPES:
+        return _lines(body)
+    try:
+        if body.lstrip()[:1] == b"[":
+            return [bytes(event) for event in _array_decoder.decode(body)]
+        if _is_one_a_line(body):
+            return _lines(body)
+        return [bytes(event) for event in _batch_decoder.decode(body).batch]
+    except msgspec.ValidationError:
+        raise EventRejected(
+            "invalid", 'The body is neither an array of events nor {"batch": [...]} nor one event a line.'
+        ) from None
+    except UNREADABLE as error:
+        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+
+
+def _is_one_a_line(body: bytes) -> bool:
+    """Whether the first line is an object by itself, and not the batch."""
+    first = body.lstrip().partition(b"\n")[0]
+    try:
+        return "batch" not in _object_decoder.decode(first)
+    except (msgspec.ValidationError, *UNREADABLE):
+        return False
+
+
+def _lines(body: bytes) -> Sequence[bytes]:
+    return [line for line in body.split(b"\n") if line.strip()]

@@ -1,0 +1,51 @@
+"""The server process: granian with one worker."""
+
+import math
+import socket
+from functools import partial
+from typing import Any
+
+from granian.constants import Interfaces, Loops
+from granian.log import LogLevels
+from granian.server import Server
+
+from ingest_api.settings import CollectorSettings
+
+LOGGING: dict[str, Any] = {
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}
+"""Plain sentences on stderr. There is no access log: it would hold addresses and keys."""
+
+
+def serve(settings: CollectorSettings) -> None:
+    """Serves until SIGTERM or SIGINT. Raises OSError where the address can't be listened on."""
+    _require_free(settings.collector_host, settings.collector_port)
+    server = Server(
+        "ingest_api",
+        address=settings.collector_host,
+        port=settings.collector_port,
+        interface=Interfaces.ASGI,
+        loop=Loops.auto,
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=LOGGING,
+        workers_kill_timeout=math.ceil(settings.stop_seconds) + 1,
+    )
+    server.serve(target_loader=partial(_load, settings), wrap_loader=False)
+
+
+def _load(settings: CollectorSettings) -> Any:
+    # Only the worker needs it: the process that watches over the workers stays small.
+    from ingest_api.application import Application
+
+    return Application(settings)
+
+
+def _require_free(host: str, port: int) -> None:
+    """The workers share their port, and would share it with another collector too."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))

@@ -1,0 +1,75 @@
+"""What FastAPI serves beside the hot paths: health, metrics, the script, and the documentation of it all."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Header, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from ingest_api.openapi import describe_hot_paths
+
+TRACKER_FILE = Path(__file__).parent / "tracker" / "logektor.js"
+
+_TRACKER_CACHE = "public, max-age=3600"
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def service(ready: Callable[[], bool]) -> FastAPI:
+    """`ready` says whether an event sent now would probably be accepted."""
+    app = FastAPI(
+        title="Logektor collector",
+        summary="Takes website events and answers 202 when they are durable.",
+        exception_handlers={HTTPException: _http_error},
+    )
+    _add_health(app, ready)
+    _add_tracker(app)
+
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    generated = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        return describe_hot_paths(generated())
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend its document
+    return app
+
+
+def _add_health(app: FastAPI, ready: Callable[[], bool]) -> None:
+    @app.get("/health/live", summary="The process runs")
+    def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    @app.get("/health/ready", summary="Kafka is reachable: events would be accepted", responses={503: {}})
+    def health_ready() -> JSONResponse:
+        if ready():
+            return JSONResponse({"status": "ready"})
+        return _error(503, "not_ready", "Kafka is not reachable.")
+
+
+def _add_tracker(app: FastAPI) -> None:
+    script = TRACKER_FILE.read_bytes()
+    etag = f'"{hashlib.sha256(script).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": _TRACKER_CACHE, "Cross-Origin-Resource-Policy": "cross-origin"}
+
+    @app.get("/logektor.js", summary="The script that websites load", response_class=Response)
+    def tracker(if_none_match: str | None = Header(None)) -> Response:
+        if if_none_match is not None and etag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(script, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - tells the type checker what FastAPI promises
+    return _error(error.status_code, _CODES.get(error.status_code, "error"), f"{error.detail}.")
+
+
+def _error(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)

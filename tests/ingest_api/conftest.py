@@ -1,0 +1,124 @@
+"""The collector's ASGI application on a stream in memory."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from event_stream.codec import decode_event
+from event_stream.event import Event
+from event_stream.memory import MemoryStream, MemoryWriter
+from event_stream.rejection import Rejection, decode_rejection
+from event_stream.topics import EVENTS, REJECTED
+from ingest_api.collector import Bounds, Collector
+from ingest_api.hot_paths import HotPaths
+from ingest_api.salts import Salts
+from ingest_api.service import service
+from sites import LiveSites
+
+NOW = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * 1_000_000
+"""When each request arrives, in microseconds since 1970 UTC."""
+
+SEED = {
+    "objectId": 2,
+    "objectType": "user",
+    "action": "view",
+    "subjectId": 2,
+    "subjectType": "article",
+    "datetimeStamp": 1584392223,
+}
+"""The payload of the project's first day."""
+
+SITES = """
+[[site]]
+domain = "localhost"
+write_key = "pk_localhost"
+server_key = "sk_localhost"
+
+[[site]]
+domain = "example.com"
+write_key = "pk_example"
+server_key = "sk_example"
+time_zone = "Europe/Berlin"
+origins = ["https://example.org"]
+"""
+
+
+@dataclass
+class Api:
+    """Sends requests as a client at 192.0.2.7 does, and shows what reached the stream."""
+
+    sites_file: Path
+    salts: Salts
+    stream: MemoryStream = field(default_factory=lambda: MemoryStream((EVENTS, REJECTED)))
+    bounds: Bounds = Bounds(body_bytes=1_000_000, batch_events=100)
+    default_site: str | None = "localhost"
+    now: int = NOW
+    ip: str = "192.0.2.7"
+
+    def __post_init__(self) -> None:
+        sites = LiveSites(self.sites_file)
+        writer = MemoryWriter(self.stream)
+        collector = Collector(sites, self.salts, writer, self.bounds, self.default_site, lambda: self.now)
+        self.app = HotPaths(collector, sites, service(writer.healthy))
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app, client=(self.ip, 40_000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
+                return await client.request(method, path, json=json, content=content, headers=headers)
+
+        return asyncio.run(send())
+
+    def track(self, event: Any, **headers: str) -> httpx.Response:
+        """POST /track; `_` in a header's name is `-`."""
+        return self.request("POST", "/track", json=event, headers=_dashed(headers))
+
+    def batch(self, events: Any, **headers: str) -> httpx.Response:
+        """POST /batch."""
+        return self.request("POST", "/batch", json=events, headers=_dashed(headers))
+
+    def events(self) -> list[Event]:
+        """All accepted events."""
+        return [decode_event(value) for value in self._values(EVENTS.name)]
+
+    def event(self) -> Event:
+        """The only accepted event."""
+        (event,) = self.events()
+        return event
+
+    def rejections(self) -> list[Rejection]:
+        """All that was rejected and kept."""
+        return [decode_rejection(value) for value in self._values(REJECTED.name)]
+
+    def _values(self, topic: str) -> list[bytes]:
+        return [record.value for place, log in self.stream.logs.items() if place.topic == topic for record in log]
+
+
+def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@pytest.fixture
+def sites_file(tmp_path: Path) -> Path:
+    file = tmp_path / "sites.toml"
+    file.write_text(SITES)
+    return file
+
+
+@pytest.fixture
+def api(tmp_path: Path, sites_file: Path) -> Api:
+    return Api(sites_file, Salts(tmp_path / "salts"))
