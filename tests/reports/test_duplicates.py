@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -83,6 +83,8 @@ def test_a_late_row_that_was_received_earlier_displaces_the_one_that_counted() -
     assert (offsets(merge.added), offsets(merge.displaced)) == ([1], [0])
 
 
+law = settings(deadline=None)  # The machine may be busy.
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -118,12 +120,14 @@ def same(left: pl.DataFrame, right: pl.DataFrame) -> None:
     assert_frame_equal(left.sort(PLACE), right.sort(PLACE))
 
 
+@law
 @given(raw_rows())
 def test_rounds_over_all_events_at_once_equal_going_through_the_rows_one_by_one(rows: list[dict[str, object]]) -> None:
     frame = events(*rows).collect()
     same(first_of_each(frame), one_by_one(frame))
 
 
+@law
 @given(raw_rows())
 def test_finding_the_first_again_finds_the_same(rows: list[dict[str, object]]) -> None:
     once = first_of_each(events(*rows).collect())
@@ -155,6 +159,7 @@ def near_rows(table: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@law
 @given(raw_rows(), st.randoms(use_true_random=False), st.integers(1, 5), st.booleans(), st.booleans())
 def test_merging_little_by_little_in_any_order_equals_a_rebuild(
     rows: list[dict[str, object]], random: Random, size: int, again: bool, near: bool
