@@ -27,11 +27,11 @@ class BatchFailed(StackError):
 
 
 class RejectedEvent(msgspec.Struct, frozen=True):
-    """An event the collector refused and kept. `index` is its place in the batch, from 0."""
+    """An event the collector refused and kept. `index` is its place in the batch, from 0; `reason` is for programs."""
 
     index: int
     reason: str
-    field: str | None = None
+    message: str
 
 
 class BatchAnswer(msgspec.Struct, frozen=True):

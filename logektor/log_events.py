@@ -19,6 +19,9 @@ _NAMESPACE = UUID("5d0c2c67-6c0e-5d0b-9c63-3f1f0a6f4b7e")
 MAX_SUBJECT_CHARACTERS = 500
 """The event's own bound; a longer path is whole in the event's url."""
 
+MAX_USER_AGENT_CHARACTERS = 1_000
+"""The event's own bound; the collector cuts a browser's own User-Agent there too."""
+
 _REMEMBERED_LINES = 250_000
 
 
@@ -97,7 +100,7 @@ class LineEvents:
             visitor_id=self._visitor_id(line),
             url=None if line.path is None else f"https://{self._site}{line.path}{query}",
             referrer=line.referrer,
-            user_agent=line.user_agent,
+            user_agent=None if line.user_agent is None else line.user_agent[:MAX_USER_AGENT_CHARACTERS],
             properties=_Properties(line.status, line.method, line.bytes_sent),
         )
 

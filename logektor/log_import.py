@@ -131,8 +131,7 @@ class _Tally:
         self.accepted += answer.accepted
         self.rejected_count += len(answer.rejected)
         for event in answer.rejected[: MAX_REJECTED_SHOWN - len(self.rejected)]:
-            said = event.reason if event.field is None else f"{event.field}: {event.reason}"
-            reason = batch.troubles.get(event.index, said)
+            reason = batch.troubles.get(event.index, event.message)
             self.rejected.append(RejectedLine(batch.first_line + event.index, reason))
 
 

@@ -66,7 +66,7 @@ def recording_collector() -> Iterator[RecordingCollector]:
                 collector.sizes.append(len(body))
             collector.before_answer(batch)
             rejected = [
-                {"index": index, "field": "action", "reason": "missing"}
+                {"index": index, "field": "action", "reason": "invalid", "message": "action: missing."}
                 for index, event in enumerate(batch)
                 if "action" not in event
             ]

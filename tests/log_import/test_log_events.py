@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_stream.event import Event
-from logektor.log_events import MAX_SUBJECT_CHARACTERS, LineEvents
+from logektor.log_events import MAX_SUBJECT_CHARACTERS, MAX_USER_AGENT_CHARACTERS, LineEvents
 from sites import Site
 
 BERLIN = Site("example.com", "pk", "sk", "Europe/Berlin")
@@ -104,19 +104,20 @@ def test_no_byte_of_an_unreadable_line_is_lost(raw: bytes) -> None:
     assert kept == raw
 
 
-def test_a_long_path_is_cut_in_the_subject_and_whole_in_the_url() -> None:
-    path = "/" + "x" * 2_000
-    (event,) = events_of(line(path=path))
+def test_what_is_longer_than_an_event_may_hold_is_cut_but_for_the_url() -> None:
+    path, agent = "/" + "x" * 2_000, "M" * 2_000
+    (event,) = events_of(line(path=path, agent=agent))
     assert event["subjectId"] == path[:MAX_SUBJECT_CHARACTERS]
+    assert event["userAgent"] == agent[:MAX_USER_AGENT_CHARACTERS]
     assert event["url"].endswith(path)
 
 
-@pytest.mark.parametrize(("length", "holds"), [(MAX_SUBJECT_CHARACTERS, True), (MAX_SUBJECT_CHARACTERS + 1, False)])
-def test_the_bound_of_a_subject_is_the_events_own(length: int, holds: bool) -> None:
+@pytest.mark.parametrize(
+    ("field", "bound"), [("subjectId", MAX_SUBJECT_CHARACTERS), ("userAgent", MAX_USER_AGENT_CHARACTERS)]
+)
+def test_the_bounds_are_the_events_own(field: str, bound: int) -> None:
     fields = {"eventId": "1", "site": "s", "action": "a", "objectType": "o", "occurredAt": 0, "receivedAt": 0}
-    event = {**fields, "subjectType": "page", "subjectId": "x" * length, "ingestVersion": 1}
-    try:
-        msgspec.convert(event, Event)
-        assert holds
-    except msgspec.ValidationError:
-        assert not holds
+    event = {**fields, "ingestVersion": 1, "subjectType": "page"}
+    msgspec.convert({**event, field: "x" * bound}, Event)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({**event, field: "x" * (bound + 1)}, Event)

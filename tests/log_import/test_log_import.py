@@ -61,7 +61,7 @@ def test_every_line_is_sent_once_in_bounded_batches(collector: RecordingCollecto
 
 def test_a_batch_is_bounded_in_bytes(collector: RecordingCollector, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
-    lines = [log_line(number) + f' "-" "{number} {"x" * 20_000}"\n' for number in range(500)]
+    lines = [log_line(number).replace("HTTP", "x" * 20_000 + " HTTP") + "\n" for number in range(500)]
     log.write_text("".join(lines), encoding="utf-8")
     assert run(log, collector, tmp_path / "state").accepted == 500
     assert MAX_BATCH_BYTES - 21_000 < max(collector.sizes) <= MAX_BATCH_BYTES
@@ -100,9 +100,9 @@ def test_a_rejected_line_is_reported_with_its_number(collector: RecordingCollect
 
 def test_what_the_collector_says_of_a_readable_line_is_reported(collector: RecordingCollector, tmp_path: Path) -> None:
     log = write_log(tmp_path / "access.log", 3)
-    said = {"accepted": 2, "rejected": [{"index": 1, "field": "url", "reason": "too long"}]}
-    collector.trouble.append((202, {}, json.dumps(said).encode()))
-    assert run(log, collector, tmp_path / "state").rejected == (RejectedLine(2, "url: too long"),)
+    rejected = {"index": 1, "field": "url", "reason": "invalid", "message": "url: too long."}
+    collector.trouble.append((202, {}, json.dumps({"accepted": 2, "rejected": [rejected]}).encode()))
+    assert run(log, collector, tmp_path / "state").rejected == (RejectedLine(2, "url: too long."),)
 
 
 def test_the_report_of_rejected_lines_is_bounded(collector: RecordingCollector, tmp_path: Path) -> None:
