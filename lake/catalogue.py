@@ -1,12 +1,23 @@
 """Which reports there are, as the Delta tables themselves say: for readers that know no definition of a report."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
+from lake.errors import LakeAway, TableMissing
 from lake.location import Lake
+from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, REPORT, UNIT
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -44,15 +55,98 @@ class OpenReport:
 
 
 class Catalogue:
-    """The reports of a lake. Holds the tables open, so that asking often is cheap; may be used by several threads."""
+    """The reports of a lake. Holds what it has read of them, so that asking often is cheap; threads may share it."""
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._known: dict[str, _Known] = {}
 
     def entries(self) -> list[CatalogueEntry]:
         """All reports by name, as they are now. Raises LakeAway."""
-        return []
+        looked_at = [self._look(name) for name in sorted(self._names())]
+        return [known.entry for known in looked_at if known is not None and known.entry is not None]
 
     def open(self, name: str) -> OpenReport:
         """A report as it is now. Raises TableMissing where there is no report of this name, and LakeAway."""
-        raise NotImplementedError
+        known = self._look(name) if _NAME.fullmatch(name) else None
+        if known is None or known.entry is None:
+            raise TableMissing(f"There is no report {name!r}.")
+        columns = [column.name for column in known.entry.columns]
+        return OpenReport(known.entry, pl.scan_delta(known.table).select(columns))
+
+    def _look(self, name: str) -> "_Known | None":
+        """The table of a name as it is now, report or not; None where there is none."""
+        uri = self._lake.table_uri(name)
+        try:
+            known = self._known.get(name)
+            if known is None or not known.is_latest():
+                known = self._known[name] = self._open(uri)
+        except TableNotFoundError:
+            self._known.pop(name, None)
+            return None
+        except (DeltaError, OSError) as error:
+            self._known.pop(name, None)
+            raise LakeAway(f"{uri} could not be read: {error}") from error
+        return known
+
+    def _open(self, uri: str) -> "_Known":
+        options = dict(self._lake.storage_options)
+        probe = DeltaTable(uri, storage_options=options, without_files=True)
+        table = DeltaTable(uri, storage_options=options)
+        return _Known(table, probe, _entry(table))
+
+    def _names(self) -> list[str]:
+        try:
+            lake = PyFileSystem(DeltaStorageHandler(self._lake.uri, dict(self._lake.storage_options)))
+            found = lake.get_file_info(FileSelector("", recursive=False))
+        except TableNotFoundError:
+            return []
+        except (DeltaError, OSError) as error:
+            raise LakeAway(f"{self._lake.uri} could not be read: {error}") from error
+        return [folder.path for folder in found if folder.type == FileType.Directory and _NAME.fullmatch(folder.path)]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """One version of a table. `table` never moves, since scans follow it; `probe` does, and holds no files."""
+
+    table: DeltaTable
+    probe: DeltaTable
+    entry: CatalogueEntry | None
+
+    def is_latest(self) -> bool:
+        self.probe.update_incremental()
+        return self.probe.version() == self.table.version()
+
+
+def _entry(table: DeltaTable) -> CatalogueEntry | None:
+    """What the table says of itself; None where it is no report."""
+    metadata = table.metadata()
+    if metadata.configuration.get(KIND) != REPORT:
+        return None
+    dtypes = pl.DataFrame(pa.schema(table.schema()).empty_table()).schema
+    said = {field.name: field.metadata for field in table.schema().fields}
+    columns = [
+        CatalogueColumn(
+            name,
+            str(dtypes[name]),
+            said[name].get(COMMENT, ""),
+            said[name].get(UNIT, ""),
+            said[name].get(ADDITIVE) == "true",
+        )
+        for name in metadata.configuration[COLUMNS].split(",")
+    ]
+    return CatalogueEntry(
+        metadata.name or "",
+        metadata.description or "",
+        metadata.configuration[KEY].split(","),
+        columns,
+        table.version(),
+        _written_at(table),
+    )
+
+
+def _written_at(table: DeltaTable) -> datetime:
+    """When the youngest file was written; upkeep of the log also makes versions, and refreshes nothing."""
+    written = pc.max(pa.table(table.get_add_actions())["modification_time"]).as_py()
+    return datetime.fromtimestamp((written or table.metadata().created_time) / 1000, UTC)

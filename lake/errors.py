@@ -2,6 +2,8 @@
 
 LakeError
 ├── LandingConflict   another writer has landed a stream partition meanwhile: read the progress again and go on
+├── TableConflict     another writer has changed the same days meanwhile: read the table again and go on
+├── TableDiffers      a column of the table has another type than its definition says
 ├── TableMissing      the table has not been built yet
 └── LakeAway          the lake can't be read or written now; the sentence says why
 """
@@ -13,6 +15,20 @@ class LakeError(Exception):
 
 class LandingConflict(LakeError):
     """Another writer has landed a stream partition meanwhile; nothing of this batch was written."""
+
+
+class TableConflict(LakeError):
+    """Another writer has changed the same days of a table since it was read; nothing was written."""
+
+
+class TableDiffers(LakeError):
+    """A column of a table has another type than its definition says."""
+
+    def __init__(self, table: str, column: str, present: str, defined: str) -> None:
+        super().__init__(
+            f"Table {table}: column {column} is {present}, its definition says {defined}. Give the column another "
+            "name, or delete the table's folder; it is then built anew from what was landed."
+        )
 
 
 class TableMissing(LakeError):

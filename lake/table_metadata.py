@@ -1,0 +1,120 @@
+"""A table's definition in its own Delta metadata: written where a table is built, read by those who know only the lake.
+
+Name and description are Delta's own; a column's meaning is its `comment`, which Spark and others show too.
+"""
+
+import polars as pl
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from lake.errors import LakeAway, TableConflict, TableDiffers
+from lake.location import Lake
+from lake.table_spec import Column, TableSpec
+
+KIND = "logektor.kind"
+KEY = "logektor.key"
+COLUMNS = "logektor.columns"
+"""The columns of the definition in its order: the table may hold others, of older definitions."""
+
+COMMENT = "comment"
+UNIT = "logektor.unit"
+ADDITIVE = "logektor.additive"
+
+REPORT = "report"
+_NO_REPORT = "table"
+
+_UPKEEP = {
+    # Whoever wants all transactions reads each commit after the last checkpoint.
+    "delta.checkpointInterval": "25",
+    # A table is rewritten every minute, and nobody asks for its old versions.
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.enableExpiredLogCleanup": "true",
+}
+_ATTEMPTS = 10
+
+
+def is_report(spec: TableSpec) -> bool:
+    """Whether analysts ask for it: rows by `site` and `date`. A table of single events or visits is no report."""
+    return spec.partition_by == "date" and "site" in spec.key
+
+
+def declare(lake: Lake, spec: TableSpec) -> None:
+    """Creates the table of a definition, or brings columns and metadata of the one that is there up to it.
+
+    A column that the definition lost stays, and is null in new rows. Raises TableDiffers, TableConflict and LakeAway.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _declare(lake, spec)
+        except CommitFailedError:
+            continue
+        except (DeltaError, OSError) as error:
+            raise LakeAway(f"{lake.table_uri(spec.name)} could not be written: {error}") from error
+    raise TableConflict(f"{lake.table_uri(spec.name)} changes too often to be described.")
+
+
+def _declare(lake: Lake, spec: TableSpec) -> None:
+    uri, options = lake.table_uri(spec.name), dict(lake.storage_options)
+    if not DeltaTable.is_deltatable(uri, options):
+        DeltaTable.create(
+            uri,
+            Schema(_fields(spec)),
+            mode="ignore",
+            partition_by=[spec.partition_by],
+            name=spec.name,
+            description=spec.description,
+            configuration=_configuration(spec),
+            storage_options=options,
+            raise_if_key_not_exists=False,
+        )
+    table = DeltaTable(uri, storage_options=options)
+    _add_columns(table, spec)
+    _describe(table, spec)
+
+
+def _add_columns(table: DeltaTable, spec: TableSpec) -> None:
+    present = {field.name: field for field in table.schema().fields}
+    for field in _fields(spec):
+        if field.name in present and present[field.name].type != field.type:
+            raise TableDiffers(spec.name, field.name, str(present[field.name].type), str(field.type))
+    missing = [field for field in _fields(spec) if field.name not in present]
+    if missing:
+        table.alter.add_columns(missing)
+
+
+def _describe(table: DeltaTable, spec: TableSpec) -> None:
+    if table.metadata().description != spec.description:
+        table.alter.set_table_description(spec.description)
+    configuration = table.metadata().configuration
+    changed = {name: value for name, value in _configuration(spec).items() if configuration.get(name) != value}
+    if changed:
+        table.alter.set_table_properties(changed, raise_if_not_exists=False)
+    present = {field.name: field.metadata for field in table.schema().fields}
+    for field in _fields(spec):
+        if present[field.name] != field.metadata:
+            table.alter.set_column_metadata(field.name, field.metadata)
+
+
+def _configuration(spec: TableSpec) -> dict[str, str]:
+    # Statistics on instants prune files; those on a visitor or an address would survive an erasure in the log.
+    pruning = [column.name for column in spec.columns if isinstance(column.dtype, pl.Date | pl.Datetime)]
+    statistics = [name for name in ("site", *pruning) if name in spec.schema and name != spec.partition_by]
+    return {
+        **_UPKEEP,
+        "delta.dataSkippingStatsColumns": ",".join(statistics),
+        KIND: REPORT if is_report(spec) else _NO_REPORT,
+        KEY: ",".join(spec.key),
+        COLUMNS: ",".join(spec.schema),
+    }
+
+
+def _fields(spec: TableSpec) -> list[Field]:
+    plain = Schema.from_arrow(pl.DataFrame(schema=spec.schema).to_arrow().schema).fields
+    return [
+        Field(field.name, field.type, nullable=True, metadata=_metadata(column))
+        for field, column in zip(plain, spec.columns, strict=True)
+    ]
+
+
+def _metadata(column: Column) -> dict[str, str]:
+    return {COMMENT: column.meaning, UNIT: column.unit, ADDITIVE: str(column.additive).lower()}

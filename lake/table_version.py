@@ -1,0 +1,72 @@
+"""One version of a table of days: its rows, and how often each of its days was written."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from lake.errors import LakeAway
+from lake.location import Lake
+from lake.table_spec import TableSpec
+from lake.transactions import read_transactions
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """A table as it was when it was opened, whatever is written meanwhile.
+
+    `revisions`: by day a number that grows whenever the day's rows change. For `events` it counts the commits that
+    touched the day; for a table built from others it is the revision of the day it was built from.
+    """
+
+    spec: TableSpec
+    handle: DeltaTable | None
+    transactions: Mapping[str, int]
+
+    @property
+    def number(self) -> int:
+        """Delta's version; -1 where the table has not been created."""
+        return -1 if self.handle is None else self.handle.version()
+
+    @cached_property
+    def days(self) -> frozenset[date]:
+        """The days that have rows."""
+        partitions = self.handle.partitions() if self.handle is not None else []
+        return frozenset(date.fromisoformat(partition[self.spec.partition_by]) for partition in partitions)
+
+    def revision(self, day: date) -> int:
+        """The revision of a day; 0 for one that was never written."""
+        return self.transactions.get(revision_id(self.spec.name, day), 0)
+
+    def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
+        """The rows of some days, or all, with the columns of the definition."""
+        if self.handle is None:
+            return pl.LazyFrame(schema=self.spec.schema)
+        rows = pl.scan_delta(self.handle)
+        if days is not None:
+            rows = rows.filter(pl.col(self.spec.partition_by).is_in(sorted(days)))
+        return rows.select(list(self.spec.schema))
+
+
+def revision_id(table: str, day: date) -> str:
+    """The app_id of the transaction that holds a day's revision."""
+    return f"{table}/{day.isoformat()}"
+
+
+def open_version(lake: Lake, spec: TableSpec) -> TableVersion:
+    """The table as it is now; without rows where it has not been created. Raises LakeAway."""
+    uri = lake.table_uri(spec.name)
+    try:
+        while True:
+            handle = DeltaTable(uri, storage_options=dict(lake.storage_options))
+            transactions = read_transactions(lake, spec.name, handle.version())
+            if transactions is not None:
+                return TableVersion(spec, handle, transactions)
+    except TableNotFoundError:
+        return TableVersion(spec, None, {})
+    except (DeltaError, OSError) as error:
+        raise LakeAway(f"{uri} could not be read: {error}") from error

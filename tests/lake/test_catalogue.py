@@ -1,0 +1,119 @@
+"""What the catalogue of reports promises to readers."""
+
+import json
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from lake.catalogue import Catalogue
+from lake.errors import TableMissing
+from lake.location import Lake
+from lake.report_table import ReportTable
+from tests.lake.page_report import MONDAY, SPEC, TUESDAY, hits
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def table(lake: Lake) -> ReportTable:
+    table = ReportTable(lake, SPEC)
+    table.declare()
+    table.replace(MONDAY, hits(MONDAY, 1), 1)
+    return table
+
+
+def test_a_lake_without_tables_has_no_reports(lake: Lake) -> None:
+    assert Catalogue(lake).entries() == []
+    Path(lake.uri).mkdir()
+    assert Catalogue(lake).entries() == []
+
+
+def test_an_entry_says_what_the_definition_says(lake: Lake, table: ReportTable) -> None:
+    (entry,) = Catalogue(lake).entries()
+    assert (entry.name, entry.description, tuple(entry.key)) == (SPEC.name, SPEC.description, SPEC.key)
+    said = [(column.name, column.dtype, column.meaning, column.unit, column.additive) for column in entry.columns]
+    assert said == [
+        (column.name, str(column.dtype), column.meaning, column.unit, column.additive) for column in SPEC.columns
+    ]
+    assert entry.version == table.read().number
+    assert timedelta() <= datetime.now(UTC) - entry.refreshed_at < timedelta(minutes=1)
+
+
+def test_tables_that_are_no_reports_and_other_folders_are_left_out(lake: Lake, table: ReportTable) -> None:
+    ReportTable(lake, replace(SPEC, name="visits", partition_by="date", key=("date", "path"))).declare()
+    (Path(lake.uri) / "notes").mkdir()
+    (Path(lake.uri) / "file").write_text("")
+    assert [entry.name for entry in Catalogue(lake).entries()] == ["hits"]
+    with pytest.raises(TableMissing):
+        Catalogue(lake).open("visits")
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing", "", "../hits", "hits/", "hits/../hits", "Hits", "hits\n", "/etc", "a" * 65]
+)
+def test_a_name_that_is_no_report_is_missing(lake: Lake, table: ReportTable, name: str) -> None:
+    with pytest.raises(TableMissing):
+        Catalogue(lake).open(name)
+
+
+def test_an_open_report_is_one_version_and_the_next_one_is_new(lake: Lake, table: ReportTable) -> None:
+    catalogue = Catalogue(lake)
+    before = catalogue.open("hits")
+    table.replace(MONDAY, hits(MONDAY, 2), 2)
+    table.replace(TUESDAY, hits(TUESDAY, 3), 1)
+    after = catalogue.open("hits")
+    assert before.scan.collect()["hits"].to_list() == [1]
+    assert after.scan.sort("date").collect()["hits"].to_list() == [2, 3]
+    assert after.entry.version > before.entry.version
+    assert after.entry.refreshed_at >= before.entry.refreshed_at
+
+
+def test_upkeep_of_a_table_is_no_refresh(lake: Lake, table: ReportTable) -> None:
+    catalogue = Catalogue(lake)
+    before = catalogue.open("hits").entry
+    DeltaTable(lake.table_uri("hits")).alter.set_table_properties({"delta.checkpointInterval": "30"})
+    after = catalogue.open("hits").entry
+    assert (after.refreshed_at, after.version) == (before.refreshed_at, before.version + 1)
+
+
+def test_a_version_whose_log_is_gone_by_now_is_not_taken_for_the_latest(lake: Lake, table: ReportTable) -> None:
+    catalogue = Catalogue(lake)
+    catalogue.entries()
+    for number in range(30):
+        table.replace(MONDAY, hits(MONDAY, number), number + 2)
+    log = Path(lake.table_uri("hits")) / "_delta_log"
+    checkpointed = json.loads((log / "_last_checkpoint").read_text())["version"]
+    for commit in sorted(log.glob("*.json"))[: checkpointed + 1]:
+        commit.unlink()
+    assert catalogue.open("hits").scan.collect()["hits"].to_list() == [29]
+
+
+def test_threads_may_share_a_catalogue(lake: Lake, table: ReportTable) -> None:
+    catalogue = Catalogue(lake)
+    failures: list[Exception] = []
+    written = threading.Event()
+
+    def read() -> None:
+        try:
+            while not written.is_set():
+                report = catalogue.open("hits")
+                assert report.scan.collect().height == 1
+        except Exception as error:
+            failures.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    for number in range(10):
+        table.replace(MONDAY, hits(MONDAY, number), number + 2)
+    written.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
