@@ -94,14 +94,8 @@ class Collector:
         return accepted(BatchAnswer(len(checked) - len(rejected), rejected))
 
     def _sender(self, scope: Scope, headers: Headers) -> Sender:
-        client = scope.get("client")
-        user_agent = headers.get(b"user-agent")
-        return Sender(
-            client[0] if client else "",
-            user_agent.decode("latin-1") if user_agent is not None else None,
-            b"origin" in headers,
-            self._now(),
-        )
+        client = scope["client"]
+        return Sender(client[0] if client else "", headers.get(b"user-agent"), b"origin" in headers, self._now())
 
     def _check(self, body: bytes, admission: "_Admission", sender: Sender) -> Checked:
         """Raises RequestRefused where the sender may not write to the event's site."""
@@ -120,15 +114,12 @@ class Collector:
 
     async def _write(self, checked: Sequence[Checked]) -> None:
         """Returns when every record is durable. Raises NotDurable."""
-        began = time.perf_counter()
-        results = await self._writer.write([event.record for event in checked])
-        metrics.ACKNOWLEDGEMENT_SECONDS.observe(time.perf_counter() - began)
-        for result in results:
+        for result in await self._writer.write([event.record for event in checked]):
             if result is not None:
                 raise NotDurable(f"Not stored: {result}. Send the request again, with the same event ids.")
         for event in checked:
             if event.rejection is None:
-                metrics.EVENTS_ACCEPTED.labels(event.site).inc()
+                metrics.accepted(event.site)
             else:
                 metrics.EVENTS_REJECTED.labels(event.site, event.rejection.code).inc()
 

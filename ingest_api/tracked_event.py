@@ -109,8 +109,12 @@ def read_tracked_event(body: bytes) -> TrackedEvent:
         raise _rejection(body, str(error)) from error
     except UNREADABLE as error:
         raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+    if event.properties is NO_PROPERTIES:
+        return event
     properties = bytes(event.properties)
-    if properties[:1] != b"{" and properties not in {b"", b"null"}:
+    if properties == b"null":
+        return msgspec.structs.replace(event, properties=NO_PROPERTIES)
+    if properties[:1] != b"{":
         raise EventRejected("invalid", "properties: expected an object.", "properties")
     return event
 

@@ -1,13 +1,11 @@
 """From what a site sent to the event that travels: pure but for the salt of the day."""
 
 import hashlib
-import os
+import random
 from typing import NamedTuple
 
-import msgspec
-
 from event_stream.codec import encode_event
-from event_stream.event import INGEST_VERSION, MAX_EVENT_BYTES, NO_PROPERTIES, Event
+from event_stream.event import INGEST_VERSION, MAX_EVENT_BYTES, Event
 from ingest_api.admission import Grant
 from ingest_api.errors import EventRejected
 from ingest_api.event_time import event_time
@@ -24,7 +22,7 @@ class Sender(NamedTuple):
     """The request that an event came with. `received_at` is microseconds since 1970 UTC."""
 
     ip: str
-    user_agent: str | None
+    user_agent: bytes | None
     has_origin: bool
     received_at: int
 
@@ -42,50 +40,55 @@ def encode_tracked(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: S
 
 def stamp(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: Salts) -> Event:
     """The event with all that the collector knows of it. Raises EventRejected."""
-    _require_pairs(tracked)
-    if not grant.server:
-        _require_no_server_fields(tracked)
-    object_type, object_id = tracked.object_type, _text(tracked.object_id, "objectId")
-    visitor_id, user_id = _text(tracked.visitor_id, "visitorId"), _text(tracked.user_id, "userId")
+    site, server = grant
+    if not server and (tracked.client_ip is not None or tracked.user_agent is not None):
+        raise _server_key_needed("clientIp" if tracked.client_ip is not None else "userAgent")
+    object_type, object_id = _typed(tracked.object_type, tracked.object_id, "object")
+    subject_type, subject_id = _typed(tracked.subject_type, tracked.subject_id, "subject")
+    visitor_id, user_id = tracked.visitor_id, tracked.user_id
+    if isinstance(visitor_id, int):
+        visitor_id = _text(visitor_id, "visitorId")
+    if isinstance(user_id, int):
+        user_id = _text(user_id, "userId")
+    session_id = tracked.session_id
+    if isinstance(session_id, int):
+        session_id = _text(session_id, "sessionId")
     names_actor = visitor_id is not None or user_id is not None or object_id is not None
     ip, user_agent = _client(tracked, sender, names_actor)
     if visitor_id is None:
         if user_id is not None:
             visitor_id = user_id
-        elif object_type in {"user", "visitor"} and object_id is not None:
+        elif object_id is not None and (object_type == "user" or object_type == "visitor"):
             visitor_id = object_id
         elif ip is not None:
-            salt = salts.of_day(grant.site.time_zone, sender.received_at)
-            visitor_id = hashed_visitor(salt, grant.site.domain, ip, user_agent)
-    if object_type is None:
-        object_type, object_id = "visitor", visitor_id
-    url = _address(tracked.url, "url")
-    subject_type, subject_id = tracked.subject_type, _text(tracked.subject_id, "subjectId")
-    if subject_type is None and tracked.action == "pageview" and url is not None:
+            salt = salts.of_day(site.time_zone, sender.received_at)
+            visitor_id = hashed_visitor(salt, site.domain, ip, user_agent)
+    url = _address(tracked.url, "url") if tracked.url is not None else None
+    if subject_type is None and url is not None and tracked.action == "pageview":
         # The address itself stays whole in `url`.
         subject_type, subject_id = "page", path_of(url)[:_MAX_ID]
-    occurred_at, adjusted = event_time(tracked.datetime_stamp, tracked.sent_at, sender.received_at, grant.server)
+    occurred_at, adjusted = event_time(tracked.datetime_stamp, tracked.sent_at, sender.received_at, server)
     return Event(
         event_id=tracked.event_id or new_event_id(sender.received_at),
-        site=grant.site.domain,
+        site=site.domain,
         action=tracked.action,
-        object_type=object_type,
-        object_id=object_id,
+        object_type=object_type or "visitor",
+        object_id=object_id if object_type is not None else visitor_id,
         subject_type=subject_type,
         subject_id=subject_id,
         occurred_at=occurred_at,
         received_at=sender.received_at,
         visitor_id=visitor_id,
         user_id=user_id,
-        session_id=_text(tracked.session_id, "sessionId"),
+        session_id=session_id,
         url=url,
-        referrer=_address(tracked.referrer, "referrer"),
+        referrer=_address(tracked.referrer, "referrer") if tracked.referrer is not None else None,
         title=tracked.title,
         language=tracked.language,
         screen_width=tracked.screen_width,
         user_agent=user_agent,
         clock_adjusted=adjusted,
-        properties=_kept_properties(tracked.properties),
+        properties=tracked.properties,
         ingest_version=INGEST_VERSION,
     )
 
@@ -98,8 +101,8 @@ def hashed_visitor(salt: bytes, site: str, ip: str, user_agent: str | None) -> s
 
 def new_event_id(received_at: int) -> str:
     """A UUIDv7: milliseconds since 1970 UTC, then chance."""
-    chance = int.from_bytes(os.urandom(10))
-    bits = (received_at // 1_000) << 80 | 0x7 << 76 | (chance >> 68) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
+    chance = random.getrandbits(74)  # unique is enough, it need not be secret
+    bits = (received_at // 1_000) << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     digits = f"{bits:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
@@ -109,42 +112,33 @@ def _client(tracked: TrackedEvent, sender: Sender, names_actor: bool) -> tuple[s
     if tracked.client_ip is not None or tracked.user_agent is not None:
         return tracked.client_ip, tracked.user_agent
     if sender.has_origin or not names_actor:
-        return sender.ip, sender.user_agent[:_MAX_USER_AGENT] if sender.user_agent else None
+        user_agent = sender.user_agent
+        return sender.ip, user_agent.decode("latin-1")[:_MAX_USER_AGENT] if user_agent is not None else None
     return None, None
 
 
-def _require_pairs(tracked: TrackedEvent) -> None:
-    if tracked.object_id is not None and tracked.object_type is None:
-        raise EventRejected("invalid", "objectType: needed where objectId is given.", "objectType")
-    if tracked.subject_id is not None and tracked.subject_type is None:
-        raise EventRejected("invalid", "subjectType: needed where subjectId is given.", "subjectType")
+def _typed(kind: str | None, identifier: str | int | None, role: str) -> tuple[str | None, str | None]:
+    """Kind and id of an object or a subject."""
+    if identifier is None:
+        return kind, None
+    if kind is None:
+        raise EventRejected("invalid", f"{role}Type: needed where {role}Id is given.", f"{role}Type")
+    return kind, _text(identifier, f"{role}Id") if isinstance(identifier, int) else identifier
 
 
-def _require_no_server_fields(tracked: TrackedEvent) -> None:
-    for field, value in (("clientIp", tracked.client_ip), ("userAgent", tracked.user_agent)):
-        if value is not None:
-            raise EventRejected("server_key_needed", f"{field}: only the site's server key may say it.", field)
-
-
-def _text(identifier: str | int | None, field: str) -> str | None:
-    if not isinstance(identifier, int):
-        return identifier
+def _text(identifier: int, field: str) -> str:
     text = str(identifier)
     if len(text) > _MAX_ID:
         raise EventRejected("invalid", f"{field}: expected at most {_MAX_ID} digits.", field)
     return text
 
 
-def _kept_properties(properties: msgspec.Raw) -> msgspec.Raw:
-    if properties is NO_PROPERTIES:
-        return properties
-    return NO_PROPERTIES if bytes(properties) == b"null" else properties
-
-
-def _address(url: str | None, field: str) -> str | None:
-    if url is None:
-        return None
+def _address(url: str, field: str) -> str:
     kept = kept_address(url)
     if len(kept) > _MAX_ADDRESS:
-        raise EventRejected("invalid", f"{field}: expected at most {_MAX_ADDRESS} characters without its query.", field)
+        raise EventRejected("invalid", f"{field}: expected at most {_MAX_ADDRESS} characters of what is kept.", field)
     return kept
+
+
+def _server_key_needed(field: str) -> EventRejected:
+    return EventRejected("server_key_needed", f"{field}: only the site's server key may say it.", field)

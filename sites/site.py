@@ -1,9 +1,10 @@
 """A site, and all sites of a deployment, as sites.toml declares them."""
 
-import hmac
+import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ class Site:
         """Whether a page of this web origin may send this site's events; localhost is also 127.0.0.1, on any port."""
         if origin in self.origins:
             return True
-        host = urlsplit(origin).hostname or ""
+        host = _host(origin)
         return (
             host == self.domain
             or host.endswith("." + self.domain)
@@ -39,11 +40,37 @@ class Site:
         )
 
 
+_LONGEST_ORIGIN = 300
+"""Longer than the longest DNS name with scheme and port; anybody may send an Origin of any length."""
+
+
+def _host(origin: str) -> str:
+    return _parsed_host(origin) if len(origin) <= _LONGEST_ORIGIN else ""
+
+
+@lru_cache(1024)
+def _parsed_host(origin: str) -> str:
+    try:
+        return urlsplit(origin).hostname or ""
+    except ValueError:
+        return ""
+
+
 class Sites:
     """All sites of a deployment, found by domain, key or web origin."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
         self._by_domain = {site.domain: site for site in sites}
+        # Found by digest: how long a look-up takes tells nothing of a key.
+        self._by_digest = {
+            _digest(key): (site, is_server)
+            for site in self
+            for key, is_server in ((site.write_key, False), (site.server_key, True))
+        }
+        self._by_named_origin: dict[str, list[Site]] = {}
+        for site in self:
+            for origin in site.origins:
+                self._by_named_origin.setdefault(origin, []).append(site)
 
     def __iter__(self) -> Iterator[Site]:
         return iter(self._by_domain.values())
@@ -56,23 +83,24 @@ class Sites:
         return self._by_domain.get(domain)
 
     def by_key(self, key: str) -> tuple[Site, bool] | None:
-        """The site that a key writes to, and whether it is the server key. Compared in constant time."""
-        found = None
-        for site in self:
-            if hmac.compare_digest(site.write_key.encode(), key.encode()):
-                found = (site, False)
-            if hmac.compare_digest(site.server_key.encode(), key.encode()):
-                found = (site, True)
-        return found
+        """The site that a key writes to, and whether it is the server key."""
+        return self._by_digest.get(_digest(key))
 
     def by_origin(self, origin: str) -> Site | None:
         """The site that allows this web origin; the longest domain where several do."""
-        allowing = [site for site in self if site.allows(origin)]
+        labels = _host(origin).split(".")
+        own = (self._by_domain.get(".".join(labels[first:])) for first in range(len(labels)))
+        candidates = [*self._by_named_origin.get(origin, ()), *own, self._by_domain.get("localhost")]
+        allowing = [site for site in candidates if site is not None and site.allows(origin)]
         return max(allowing, key=lambda site: len(site.domain), default=None)
 
     def time_zones(self) -> Mapping[str, str]:
         """Time zone by domain."""
         return {site.domain: site.time_zone for site in self}
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def load_sites(path: Path) -> Sites:

@@ -56,7 +56,7 @@ class Api:
     sites_file: Path
     salts: Salts
     stream: MemoryStream = field(default_factory=lambda: MemoryStream((EVENTS, REJECTED)))
-    bounds: Bounds = Bounds(body_bytes=1_000_000, batch_events=100)
+    bounds: Bounds = field(default_factory=lambda: Bounds(body_bytes=1_000_000, batch_events=100))
     default_site: str | None = "localhost"
     now: int = NOW
     ip: str = "192.0.2.7"

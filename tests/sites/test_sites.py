@@ -46,6 +46,18 @@ def test_the_most_specific_site_gets_a_subdomains_events() -> None:
     assert Sites([EXAMPLE, shop]).by_origin("https://shop.example.com") == shop
 
 
+def test_an_origin_that_a_site_names_is_its_own_and_localhost_keeps_its_numbers() -> None:
+    sites = Sites([EXAMPLE, Site("localhost", "pk_2", "sk_2")])
+    assert sites.by_origin("https://partner.test") == EXAMPLE
+    assert sites.by_origin("http://127.0.0.1:5173") == sites.by_domain("localhost")
+    assert sites.by_origin("https://stranger.test") is None
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://" + "a." * 100_000 + "example.com", "https://example.com:x"])
+def test_an_origin_that_is_none_is_nobodys_and_costs_nothing(origin: str) -> None:
+    assert Sites([Site("a.test", "pk", "sk")]).by_origin(origin) is None
+
+
 def test_a_registered_site_is_read_back_and_registering_again_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "sites.toml"
     site = register_site(path, "example.com", "Europe/Berlin")
