@@ -60,27 +60,30 @@ class Catalogue:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._known: dict[str, _Known] = {}
+        self._no_reports: set[str] = set()
 
     def entries(self) -> list[CatalogueEntry]:
         """All reports by name, as they are now. Raises LakeAway."""
         looked_at = [self._look(name) for name in sorted(self._names())]
-        return [known.entry for known in looked_at if known is not None and known.entry is not None]
+        return [known.entry for known in looked_at if known is not None]
 
     def open(self, name: str) -> OpenReport:
         """A report as it is now. Raises TableMissing where there is no report of this name, and LakeAway."""
         known = self._look(name) if _NAME.fullmatch(name) else None
-        if known is None or known.entry is None:
+        if known is None:
             raise TableMissing(f"There is no report {name!r}.")
         columns = [column.name for column in known.entry.columns]
         return OpenReport(known.entry, pl.scan_delta(known.table).select(columns))
 
     def _look(self, name: str) -> "_Known | None":
-        """The table of a name as it is now, report or not; None where there is none."""
+        """The report of a name as it is now; None where there is none."""
+        if name in self._no_reports:
+            return None
         uri = self._lake.table_uri(name)
         try:
             known = self._known.get(name)
             if known is None or not known.is_latest():
-                known = self._known[name] = self._open(uri)
+                known = self._open(name, uri)
         except TableNotFoundError:
             self._known.pop(name, None)
             return None
@@ -89,11 +92,16 @@ class Catalogue:
             raise LakeAway(f"{uri} could not be read: {error}") from error
         return known
 
-    def _open(self, uri: str) -> "_Known":
+    def _open(self, name: str, uri: str) -> "_Known | None":
         options = dict(self._lake.storage_options)
         probe = DeltaTable(uri, storage_options=options, without_files=True)
+        if probe.metadata().configuration.get(KIND) != REPORT:
+            # Not looked at again: `landed` has a new version every second, and thousands of files.
+            self._no_reports.add(name)
+            return None
         table = DeltaTable(uri, storage_options=options)
-        return _Known(table, probe, _entry(table))
+        self._known[name] = _Known(table, probe, _entry(table))
+        return self._known[name]
 
     def _names(self) -> list[str]:
         try:
@@ -112,18 +120,16 @@ class _Known:
 
     table: DeltaTable
     probe: DeltaTable
-    entry: CatalogueEntry | None
+    entry: CatalogueEntry
 
     def is_latest(self) -> bool:
         self.probe.update_incremental()
         return self.probe.version() == self.table.version()
 
 
-def _entry(table: DeltaTable) -> CatalogueEntry | None:
-    """What the table says of itself; None where it is no report."""
+def _entry(table: DeltaTable) -> CatalogueEntry:
+    """What the table says of itself."""
     metadata = table.metadata()
-    if metadata.configuration.get(KIND) != REPORT:
-        return None
     dtypes = pl.DataFrame(pa.schema(table.schema()).empty_table()).schema
     said = {field.name: field.metadata for field in table.schema().fields}
     columns = [
