@@ -20,6 +20,7 @@ class RecordingCollector:
     """
 
     url: str = ""
+    server_key: str = SERVER_KEY
     batches: list[list[dict[str, Any]]] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     requests: int = 0
@@ -58,7 +59,7 @@ def recording_collector() -> Iterator[RecordingCollector]:
                 collector.requests += 1
                 if collector.trouble:
                     return collector.trouble.popleft()
-            if self.path != "/batch" or self.headers["Authorization"] != f"Bearer {SERVER_KEY}":
+            if self.path != "/batch" or self.headers["Authorization"] != f"Bearer {collector.server_key}":
                 return 401, {}, b'{"error": "unknown key"}'
             batch = json.loads(body)
             with lock:
