@@ -1,0 +1,52 @@
+"""The query API: reports, the dashboard that reads them, and health."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from lake.catalogue import Catalogue
+from lake.location import Lake
+from query_api.access import TokenGuard
+from query_api.errors import answer_errors_in_one_shape
+from query_api.pages import DASHBOARD, health_routes, page_routes
+from query_api.query_pool import QueryPool
+from query_api.report_reader import ReportReader
+from query_api.report_routes import report_routes
+from query_api.security_headers import SecurityHeaders
+from query_api.settings import QuerySettings
+from query_api.tokens import read_token
+from sites import LiveSites
+
+
+def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
+    """The ASGI app. Raises TokenError and SitesError."""
+    token = read_token(settings.home)
+    sites = LiveSites(settings.sites_file)
+    reader = ReportReader(Catalogue(Lake(settings.lake)))
+    pool = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        pool.close()
+
+    # The interactive documentation would load its script from another host.
+    app = FastAPI(
+        title="Logektor query API",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    answer_errors_in_one_shape(app)
+    app.include_router(report_routes(settings, sites, reader, pool, now))
+    app.include_router(page_routes(token))
+    app.include_router(health_routes(lambda: pool.run(reader.entries)))
+    app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
+    app.add_middleware(TokenGuard, token=token)
+    app.add_middleware(SecurityHeaders)
+    return app

@@ -1,0 +1,50 @@
+// The row of headline numbers; choosing one puts it on the chart.
+
+import { element, redraw, unseen } from "./elements.js";
+import { METRICS, change } from "./metrics.js";
+
+const ARROWS = { 1: "↑", 0: "→", "-1": "↓" };
+const NEWS = { 1: "good", 0: "even", "-1": "bad" };
+
+export function drawHeadline(parent, { rows, before, chosen, days, beforeSpan, isUnfinishedDay }, onChoose) {
+  for (const [name, metric] of Object.entries(METRICS)) {
+    let tile = parent.querySelector(`[data-metric="${name}"]`);
+    if (!tile) {
+      tile = element("button", { type: "button", class: "tile", "data-metric": name, onclick: () => onChoose(name) });
+      parent.append(tile);
+    }
+    tile.setAttribute("aria-pressed", String(name === chosen));
+    const value = metric.of(rows);
+    const previous = before ? metric.of(before) : null;
+    const isSum = metric.isDailySum && days > 1;
+    tile.title = isSum ? DAILY_SUM : "";
+    redraw(
+      tile,
+      element("span", { class: "tile-label" }, metric.label, isSum ? element("small", {}, " daily sum") : null),
+      element("span", { class: "tile-value", title: metric.exact(value) }, metric.read(value)),
+      isUnfinishedDay && metric.isCount ? dayBefore(metric, previous) : changeOf(metric, value, previous, beforeSpan),
+    );
+  }
+}
+
+export const DAILY_SUM =
+  "Visitors are counted anew each day, because without cookies nobody is known the next day. " +
+  "Over several days this is the sum of the daily visitors.";
+
+// Half a day against a whole one is no change to speak of.
+const dayBefore = (metric, previous) =>
+  element("span", { class: "tile-change even" }, `${metric.read(previous)} the day before`);
+
+function changeOf(metric, value, previous, beforeSpan) {
+  if (!beforeSpan) return null;
+  const changed = change(metric, value, previous);
+  if (changed === null) return element("span", { class: "tile-change even" }, "nothing to compare");
+  const title = `${metric.exact(previous)} in ${beforeSpan}`;
+  return element(
+    "span",
+    { class: `tile-change ${NEWS[changed.news]}`, title },
+    element("span", { "aria-hidden": "true" }, `${ARROWS[changed.direction]} `),
+    unseen(`${changed.words} `),
+    changed.text,
+  );
+}

@@ -1,0 +1,90 @@
+"""What a request to a report may ask, and the question it comes to."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from query_api.errors import ApiError, wrong_parameter
+from query_api.formats import Format
+from query_api.report_query import Per, ReportQuery
+from query_api.settings import QuerySettings
+from sites import LiveSites, Site
+
+_DEFAULT_DAYS = 30
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _iso_day(value: Any) -> Any:
+    # Pydantic alone would also take Unix seconds.
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("a day is written as YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso_day)]
+
+
+class ReportParameters(BaseModel):
+    """The parameters of GET /api/reports/{name}."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    site: str | None = Field(None, description="the site's domain; may be left out where there is only one site")
+    first: Day | None = Field(None, alias="from", description="first day, inclusive; default 29 days before `to`")
+    last: Day | None = Field(None, alias="to", description="last day, inclusive; default today in the site's time zone")
+    per: Per = Field("day", description="`day`: a row per day; `range`: the days added up, counts only")
+    order: str | None = Field(None, description="column to sort by, `-column` for the largest first; default the key")
+    limit: int | None = Field(
+        None, ge=1, description="rows at most; default 1,000 for JSON, for files the whole range or an error"
+    )
+    next: str | None = Field(None, description="the value `next` of the page before")
+
+
+def refuse_repeated_parameters(request: Request) -> None:
+    """A parameter given twice is a mistake of the caller, and which one counts would be a guess."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise wrong_parameter(name[:100], f"{name[:100]}: given more than once.")
+
+
+def question(
+    parameters: ReportParameters, form: Format, sites: LiveSites, settings: QuerySettings, now: datetime
+) -> ReportQuery:
+    """The parameters with their defaults filled in. Raises ApiError."""
+    site = _site(parameters.site, sites)
+    last = parameters.last or today(site, now)
+    try:
+        first = parameters.first or last - timedelta(days=_DEFAULT_DAYS - 1)
+    except OverflowError:
+        raise wrong_parameter("to", "to: too long ago.") from None
+    if first > last:
+        raise wrong_parameter("from", f"from: {first} is after to, {last}.")
+    most = settings.query_max_rows
+    if parameters.limit is not None and parameters.limit > most:
+        raise wrong_parameter("limit", f"limit: at most {most}; read on with next.")
+    limit = parameters.limit or (min(settings.query_default_rows, most) if form == "json" else most)
+    return ReportQuery(site.domain, first, last, parameters.per, parameters.order, limit, parameters.next)
+
+
+def today(site: Site, now: datetime) -> date:
+    """The site's calendar day at this instant."""
+    return now.astimezone(ZoneInfo(site.time_zone)).date()
+
+
+def _site(domain: str | None, sites: LiveSites) -> Site:
+    if domain is not None:
+        if found := sites.find(lambda known: known.by_domain(domain)):
+            return found
+        raise ApiError(
+            400, "unknown_site", f"site: {domain[:100]!r} is not registered; GET /api/sites lists them.", "site"
+        )
+    known = list(sites.refresh())
+    if len(known) == 1:
+        return known[0]
+    message = "site: say which site; GET /api/sites lists them." if known else "site: no site is registered yet."
+    raise wrong_parameter("site", message)
