@@ -1,11 +1,13 @@
 """One version of a table of days: its rows, and how often each of its days was written."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 import polars as pl
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -33,10 +35,22 @@ class TableVersion:
         return -1 if self.handle is None else self.handle.version()
 
     @cached_property
+    def files(self) -> Mapping[date, frozenset[str]]:
+        """The files that hold a day's rows, by day: other rows are in other files."""
+        if self.handle is None:
+            return {}
+        added = pa.table(self.handle.get_add_actions(flatten=True))
+        files: dict[date, set[str]] = defaultdict(set)
+        for day, path in zip(
+            *(added[name].to_pylist() for name in (f"partition.{self.spec.partition_by}", "path")), strict=True
+        ):
+            files[day].add(path)
+        return {day: frozenset(paths) for day, paths in files.items()}
+
+    @property
     def days(self) -> frozenset[date]:
         """The days that have rows."""
-        partitions = self.handle.partitions() if self.handle is not None else []
-        return frozenset(date.fromisoformat(partition[self.spec.partition_by]) for partition in partitions)
+        return frozenset(self.files)
 
     def revision(self, day: date) -> int:
         """The revision of a day; 0 for one that was never written."""

@@ -1,5 +1,6 @@
 """What the plain Parquet files promise to people without a reader of Delta."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lake.location import Lake
-from lake.parquet_files import write_parquet_files
+from lake.parquet_files import update_parquet_files
 from lake.report_table import ReportTable
 from tests.lake.page_report import MONDAY, SPEC, TUESDAY, hits
 
@@ -31,7 +32,7 @@ def table(lake: Lake) -> ReportTable:
 
 
 def test_each_month_is_a_file_with_all_its_days(lake: Lake, table: ReportTable, tmp_path: Path) -> None:
-    write_parquet_files(lake, SPEC, [OCTOBER, MONDAY])
+    update_parquet_files(lake, SPEC)
     folder = tmp_path / "reports_parquet" / "hits"
     assert sorted(file.name for file in folder.glob("*.parquet")) == ["2026-10.parquet", "2026-11.parquet"]
     expected = pl.concat([hits(MONDAY, 2), hits(TUESDAY, 3)])
@@ -39,9 +40,9 @@ def test_each_month_is_a_file_with_all_its_days(lake: Lake, table: ReportTable, 
 
 
 def test_the_glob_of_the_folder_is_the_whole_report(lake: Lake, table: ReportTable, tmp_path: Path) -> None:
-    write_parquet_files(lake, SPEC, [OCTOBER, MONDAY])
+    update_parquet_files(lake, SPEC)
     table.replace(MONDAY, hits(MONDAY, 7), 2)
-    write_parquet_files(lake, SPEC, [MONDAY])
+    update_parquet_files(lake, SPEC)
     files = tmp_path / "reports_parquet" / "hits" / "*.parquet"
     with duckdb.connect() as connection:
         total = connection.execute("SELECT sum(hits) FROM read_parquet(?)", [str(files)]).fetchone()
@@ -49,20 +50,32 @@ def test_the_glob_of_the_folder_is_the_whole_report(lake: Lake, table: ReportTab
 
 
 def test_a_month_without_rows_has_no_file(lake: Lake, table: ReportTable, tmp_path: Path) -> None:
-    write_parquet_files(lake, SPEC, [OCTOBER])
+    update_parquet_files(lake, SPEC)
     table.replace(OCTOBER, hits(OCTOBER), 2)
-    write_parquet_files(lake, SPEC, [OCTOBER])
-    assert list((tmp_path / "reports_parquet" / "hits").glob("*.parquet")) == []
+    update_parquet_files(lake, SPEC)
+    assert [file.name for file in (tmp_path / "reports_parquet" / "hits").glob("*.parquet")] == ["2026-11.parquet"]
 
 
 def test_a_reader_keeps_the_file_it_has_opened(lake: Lake, table: ReportTable, tmp_path: Path) -> None:
-    write_parquet_files(lake, SPEC, [OCTOBER])
+    update_parquet_files(lake, SPEC)
     with (tmp_path / "reports_parquet" / "hits" / "2026-10.parquet").open("rb") as opened:
         table.replace(OCTOBER, hits(OCTOBER, 9), 2)
-        write_parquet_files(lake, SPEC, [OCTOBER])
+        update_parquet_files(lake, SPEC)
         assert pl.read_parquet(opened)["hits"].to_list() == [1]
+
+
+def test_only_changed_months_are_written(lake: Lake, table: ReportTable) -> None:
+    assert len(update_parquet_files(lake, SPEC)) == 2
+    assert update_parquet_files(lake, SPEC) == []
+    table.replace(OCTOBER, hits(OCTOBER, 9), 2)
+    assert [file.name for file in update_parquet_files(lake, SPEC)] == ["2026-10.parquet"]
+
+
+def test_a_new_definition_writes_all_months(lake: Lake, table: ReportTable) -> None:
+    update_parquet_files(lake, SPEC)
+    assert len(update_parquet_files(lake, replace(SPEC, columns=SPEC.columns[:4]))) == 2
 
 
 def test_a_lake_in_an_object_store_has_no_files_beside_it() -> None:
     assert Lake("s3://bucket/lake").parquet_folder("hits") is None
-    write_parquet_files(Lake("s3://bucket/lake"), SPEC, [OCTOBER])
+    update_parquet_files(Lake("s3://bucket/lake"), SPEC)
