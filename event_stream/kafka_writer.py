@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -21,6 +21,7 @@ _silent.addHandler(logging.NullHandler())
 _BUSY_POLL_SECONDS = 0.001
 _IDLE_POLL_SECONDS = 0.05
 _STATISTICS_MILLISECONDS = 500
+_CONNECTING_SECONDS = 2.0
 
 Results = list[WriteRefused | None]
 
@@ -60,27 +61,30 @@ class KafkaWriter:
             "error_cb": self._on_error,
         }
         self._loop = asyncio.get_running_loop()
-        self._pending: deque[_Delivery] = deque()
+        # In the order of their deadlines, as all have the same time.
+        self._pending: OrderedDict[_Delivery, None] = OrderedDict()
         self._up = False
-        self._said_up: bool | None = None
+        self._said_away = False
+        self._started = now()
         self._broken = False
         self._closed = False
         self._producer = self._new_producer()
         self._timer = self._loop.call_later(_IDLE_POLL_SECONDS, self._tick)
 
     def write(self, records: Sequence[OutgoingRecord]) -> "asyncio.Future[Results]":
-        delivery = _Delivery(self._loop.create_future(), self._now() + self._delivery_seconds, len(records))
+        idle = not self._pending
+        delivery = _Delivery(
+            self._loop.create_future(), self._now() + self._delivery_seconds, len(records), self._pending
+        )
         for index, record in enumerate(records):
             try:
                 self._produce(record, partial(delivery.on_delivery, index))
             except WriteRefused as refusal:
                 delivery.settle(index, refusal)
-        if not delivery.future.done():
-            if not self._pending:
-                # Idle until now: the acknowledgement is wanted within milliseconds.
-                self._timer.cancel()
-                self._timer = self._loop.call_later(_BUSY_POLL_SECONDS, self._tick)
-            self._pending.append(delivery)
+        if idle and self._pending:
+            # The acknowledgement is wanted within milliseconds.
+            self._timer.cancel()
+            self._timer = self._loop.call_later(_BUSY_POLL_SECONDS, self._tick)
         return delivery.future
 
     def healthy(self) -> bool:
@@ -91,8 +95,8 @@ class KafkaWriter:
         if self._pending:
             await asyncio.wait([delivery.future for delivery in self._pending], timeout=deadline)
         self._timer.cancel()
-        while self._pending:
-            self._pending.popleft().end()
+        for delivery in list(self._pending):
+            delivery.end()
         _discard(self._producer)
 
     def _produce(self, record: OutgoingRecord, on_delivery: "Callable[[KafkaError | None, Message], None]") -> None:
@@ -107,14 +111,22 @@ class KafkaWriter:
             raise WriteRefused(error.args[0].str()) from error
 
     def _tick(self) -> None:
-        self._producer.poll(0)
-        if self._broken:
-            self._replace_producer()
+        try:
+            self._producer.poll(0)
+            if self._broken:
+                self._replace_producer()
+            self._end_overdue()
+        finally:
+            # Whatever went wrong above, the next acknowledgement is waited for.
+            self._timer = self._loop.call_later(_BUSY_POLL_SECONDS if self._pending else _IDLE_POLL_SECONDS, self._tick)
+
+    def _end_overdue(self) -> None:
         now = self._now()
-        pending = self._pending
-        while pending and (pending[0].future.done() or pending[0].deadline <= now):
-            pending.popleft().end()
-        self._timer = self._loop.call_later(_BUSY_POLL_SECONDS if pending else _IDLE_POLL_SECONDS, self._tick)
+        while self._pending:
+            oldest = next(iter(self._pending))
+            if oldest.deadline > now:
+                return
+            oldest.end()
 
     def _new_producer(self) -> Producer:
         # librdkafka logs each failed connection; what matters of it is said once, in `_on_statistics`.
@@ -133,43 +145,53 @@ class KafkaWriter:
 
     def _on_statistics(self, statistics: str) -> None:
         self._up = any(broker.state == "UP" for broker in _statistics_decoder.decode(statistics).brokers.values())
-        if self._up != self._said_up:
-            self._said_up = self._up
-            if self._up:
-                _log.info("Kafka at %s answers.", self._bootstrap_servers)
-            else:
-                _log.warning("Kafka at %s is away: until it is back, events are refused.", self._bootstrap_servers)
+        if self._up and self._said_away:
+            self._said_away = False
+            _log.info("Kafka at %s answers again.", self._bootstrap_servers)
+        elif not self._up and not self._said_away and self._now() - self._started > _CONNECTING_SECONDS:
+            self._said_away = True
+            _log.warning("Kafka at %s is away: until it is back, events are refused.", self._bootstrap_servers)
 
 
 class _Delivery:
     """The records of one write, and the future that is done when each has its result."""
 
-    __slots__ = ("_open", "_results", "deadline", "future")
+    __slots__ = ("_open", "_pending", "_results", "deadline", "future")
 
-    def __init__(self, future: "asyncio.Future[Results]", deadline: float, records: int) -> None:
+    def __init__(
+        self,
+        future: "asyncio.Future[Results]",
+        deadline: float,
+        records: int,
+        pending: "OrderedDict[_Delivery, None]",
+    ) -> None:
         self.future = future
         self.deadline = deadline
         self._open = records
         # What a record without an answer at the deadline has as its result.
         self._results: Results = [_UNANSWERED] * records
+        self._pending = pending
+        pending[self] = None
         if not records:
-            future.set_result([])
+            self.end()
 
     def on_delivery(self, index: int, error: KafkaError | None, _: Message) -> None:
         """Called by librdkafka, once for each record that it took."""
         self.settle(index, None if error is None else WriteRefused(error.str()))
 
     def settle(self, index: int, result: WriteRefused | None) -> None:
-        """The result of one record."""
-        self._results[index] = result
+        """The result of one record; after the end it changes nothing any more."""
         self._open -= 1
-        if not self._open and not self.future.done():
-            self.future.set_result(self._results)
+        if self in self._pending:
+            self._results[index] = result
+            if not self._open:
+                self.end()
 
     def end(self) -> None:
-        """What has no result yet is refused; an acknowledgement that comes later changes nothing any more."""
+        """What has no result yet is refused."""
+        del self._pending[self]
         if not self.future.done():
-            self.future.set_result(list(self._results))
+            self.future.set_result(self._results)
 
 
 _UNANSWERED = WriteRefused("Kafka did not acknowledge it in time")
