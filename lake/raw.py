@@ -63,6 +63,17 @@ def scan_dead_letters(lake: Lake) -> pl.LazyFrame:
     return scan_landed(open_landed(lake)).filter(pl.col("kind") == DEAD_LETTER).select(_DEAD_LETTER_NAMES)
 
 
+def count_landed(lake: Lake) -> dict[str, int]:
+    """How many rows of each kind are landed, from the log alone."""
+    table = open_landed(lake)
+    if table is None:
+        return {EVENT: 0, DEAD_LETTER: 0}
+    files = pa.table(table.get_add_actions(flatten=True))
+    by_kind = files.group_by("partition.kind").aggregate([("num_records", "sum")])
+    counted = dict(zip(by_kind["partition.kind"].to_pylist(), by_kind["num_records_sum"].to_pylist(), strict=True))
+    return {kind: counted.get(kind, 0) for kind in (EVENT, DEAD_LETTER)}
+
+
 def read_landed_since(lake: Lake, progress: Progress) -> LandedSince:
     """The events at or above a progress; a stream partition that is not in it counts from its beginning.
 

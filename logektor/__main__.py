@@ -1,15 +1,16 @@
 """The command line: `logektor --help`."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from event_stream.errors import StreamError
@@ -67,15 +68,15 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show health, URLs, lag, rows and the last refresh."""
-    from logektor.status import look, status_table
+    from logektor.status import look, status_screen
 
     with sentences():
         settings = _settings_in_use(home)
         seen = look(settings)
         if as_json:
-            typer.echo(json.dumps(seen.as_dict(), indent=2))
+            typer.echo(seen.as_json())
         else:
-            Console(highlight=False).print(status_table(seen))
+            Console(highlight=False).print(status_screen(seen, datetime.now(UTC)))
         raise typer.Exit(0 if seen.healthy else 1)
 
 
@@ -90,27 +91,24 @@ def import_(
     collector_url: Annotated[str | None, typer.Option(help="The collector, where no `up` runs here.")] = None,
 ) -> None:
     """Send each line of an access log as an event. Importing twice counts once."""
-    from logektor.log_import import ImportFailed, import_log
+    from logektor.log_import import import_log
 
     with sentences():
         settings = _settings_in_use(home)
         registered = register_site(settings.sites_file, site, time_zone)
         console = Console(highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        try:
-            with Progress(*columns, console=console) as bar:
-                task = bar.add_task(f"Importing {log.name}", total=None)
-                result = import_log(
-                    log,
-                    registered,
-                    collector_url or _running_collector(settings),
-                    settings.home / "import",
-                    lambda done, total: bar.update(task, completed=done, total=total),
-                )
-        except ImportFailed as error:
-            _stop(str(error))
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(f"Importing {log.name}", total=None)
+            result = import_log(
+                log,
+                registered,
+                collector_url or _running_collector(settings),
+                settings.home / "import",
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
         for line in result.rejected:
-            console.print(f"[yellow]line {line.number}[/]: {line.reason}; kept in dead_letters", markup=True)
+            console.print(f"[yellow]line {line.number}[/]: {escape(line.reason)} It is kept in dead_letters.")
         console.print(
             f"{result.lines:,} lines: {result.accepted:,} accepted, {result.rejected_count:,} rejected and kept, "
             f"{result.resumed:,} sent by an earlier run that was stopped, in {result.seconds:.1f} s. "
