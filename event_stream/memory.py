@@ -13,10 +13,10 @@ class MemoryStream:
 
     def __init__(self, topics: Sequence[Topic], stream_id: str = "memory") -> None:
         self._partitions = {topic.name: topic.partitions for topic in topics}
-        self._stream_id = stream_id
+        self._stream_ids = {topic.name: f"{stream_id}/{topic.name}" for topic in topics}
         self._turn = 0
         self.logs: dict[StreamPartition, list[Record]] = {
-            StreamPartition(f"{stream_id}/{topic.name}", topic.name, number): []
+            StreamPartition(self._stream_ids[topic.name], topic.name, number): []
             for topic in topics
             for number in range(topic.partitions)
         }
@@ -30,7 +30,7 @@ class MemoryStream:
         count = self._partitions[record.topic]
         self._turn += 1
         number = (crc32(record.key) if record.key is not None else self._turn) % count
-        return StreamPartition(f"{self._stream_id}/{record.topic}", record.topic, number)
+        return StreamPartition(self._stream_ids[record.topic], record.topic, number)
 
     def append(self, record: OutgoingRecord, timestamp: int = 0) -> Record:
         """Puts a record at the end of its stream partition."""
@@ -38,6 +38,18 @@ class MemoryStream:
         stored = Record(place, len(self.logs[place]), timestamp, record.value)
         self.logs[place].append(stored)
         return stored
+
+    def expire(self, topic: str, first_offset: int) -> None:
+        """Forgets the records of a topic below an offset, as its retention does."""
+        self.first_offsets.update({place: first_offset for place in self.logs if place.topic == topic})
+
+    def recreate(self, topic: str) -> None:
+        """Deletes a topic and makes it anew: it has the same name and is another stream."""
+        self._stream_ids[topic] += "+"
+        for place in [place for place in self.logs if place.topic == topic]:
+            del self.logs[place], self.first_offsets[place]
+            anew = place._replace(stream_id=self._stream_ids[topic])
+            self.logs[anew], self.first_offsets[anew] = [], 0
 
     def rebalance(self) -> None:
         """Shares the stream partitions out anew over the members, in turn."""
@@ -91,9 +103,10 @@ class MemoryReader:
         read: list[Record] = []
         for place in self._assigned:
             start = self._position[place]
-            if not self._stream.first_offsets[place] <= start <= len(self._stream.logs[place]):
+            log = self._stream.logs.get(place)
+            if log is None or not self._stream.first_offsets[place] <= start <= len(log):
                 raise OffsetLost(f"offset {start} of {place.topic}[{place.partition}] is not in the stream")
-            taken = self._stream.logs[place][start : start + max_records - len(read)]
+            taken = log[start : start + max_records - len(read)]
             self._position[place] = start + len(taken)
             read.extend(taken)
         return read
