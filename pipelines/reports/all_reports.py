@@ -38,16 +38,15 @@ def _load(entry: EntryPoint, taken: set[str]) -> Report:
         report = entry.load()
     except Exception as error:
         raise BadReport(entry, f"it can't be loaded: {type(error).__name__}: {error}") from error
-    fault = _fault(report, taken)
-    if fault:
-        raise BadReport(entry, fault)
-    return report  # type: ignore[no-any-return]  # _fault has seen that it is a Report
-
-
-def _fault(report: object, taken: set[str]) -> str | None:
-    """What is wrong with what an entry point names; None where nothing is."""
     if not isinstance(report, Report):
-        return f"it is a {type(report).__name__}, not a pipelines.reports.report.Report"
+        raise BadReport(entry, f"it is a {type(report).__name__}, not a pipelines.reports.report.Report")
+    if fault := _fault(report, taken):
+        raise BadReport(entry, fault)
+    return report
+
+
+def _fault(report: Report, taken: set[str]) -> str | None:
+    """What is wrong with a report of another package; None where nothing is."""
     spec = report.spec
     if not re.fullmatch(r"[a-z][a-z0-9_]*", report.name):
         return f"the name {report.name!r} is not of small letters, digits and _"

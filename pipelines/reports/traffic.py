@@ -46,7 +46,7 @@ TRAFFIC = Report(
         columns=(
             Column("site", pl.String(), "the domain of the site"),
             Column("date", pl.Date(), "the day, in the site's time zone"),
-            Column("visitors", pl.Int64(), "people: distinct visitors of the day; of several days, not to be added up"),
+            Column("visitors", pl.Int64(), "people: distinct visitors of the day"),
             Column("visits", pl.Int64(), "sessions of people", additive=True),
             Column("pageviews", pl.Int64(), "page views by people", additive=True),
             Column("events", pl.Int64(), "events of any kind by people, page views among them", additive=True),

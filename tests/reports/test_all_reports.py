@@ -45,6 +45,7 @@ def test_each_report_says_what_its_columns_mean() -> None:
 
 def test_without_other_packages_the_reports_are_our_own() -> None:
     assert load_reports([]) == REPORTS
+    assert load_reports() == REPORTS
 
 
 def test_a_report_of_another_package_comes_last() -> None:
