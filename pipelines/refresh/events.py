@@ -1,0 +1,241 @@
+"""The table `events`: takes in what was landed since the last time, and rebuilds days from all that was landed."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import polars as pl
+
+from lake.errors import TableConflict
+from lake.events_table import EventsTable, progress_of
+from lake.location import Lake
+from lake.progress import Progress
+from lake.raw import LandedSince, read_landed_since, scan_raw_events
+from lake.table_version import TableVersion
+from pipelines.reports.clean_events import EVENTS, enrich, local_date
+from pipelines.reports.duplicates import EVENT, PLACE, WINDOW, Merge, first_of_each, merge_new
+
+STEP = 250_000
+"""About how many rows are taken in or rebuilt in one commit: bounds memory."""
+
+_ATTEMPTS = 10
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What taking in did: the days it touched, how many landed events it read and by how many `events` grew."""
+
+    days: frozenset[date] = frozenset()
+    landed: int = 0
+    added: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """Landed events that do not count, since another one of the same site and id does."""
+        return self.landed - self.added
+
+    def __add__(self, other: "TakenIn") -> "TakenIn":
+        return TakenIn(self.days | other.days, self.landed + other.landed, self.added + other.added)
+
+
+def take_in(lake: Lake, time_zones: Mapping[str, str], step: int = STEP) -> TakenIn:
+    """Reads all landed events above the progress of `events` and adds those that count, `step` records a commit.
+
+    `time_zones`: IANA time zone by site. Raises TableConflict where others keep changing the same days, and LakeAway.
+    """
+    events = EventsTable(lake, EVENTS)
+    events.declare()
+    total = TakenIn()
+    while taken := _retried(partial(_take_step, lake, events, time_zones, step)):
+        total += taken
+    return total
+
+
+def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) -> set[date] | None:
+    """The days of the landed events that a version of `events` has not taken in; None where nothing waits.
+
+    It may be an empty set: dead letters are landed too.
+    """
+    since = read_landed_since(lake, progress_of(seen))
+    if not _ahead(progress_of(seen), since.next_progress):
+        return None
+    days = since.rows.select(local_date(pl.col("occurred_at"), time_zones)).unique().collect(engine="streaming")
+    return set(days.to_series())
+
+
+def rebuild(lake: Lake, days: Collection[date], time_zones: Mapping[str, str], step: int = STEP) -> int:
+    """Makes these days anew from all landed events below the progress; answers how many rows they have now.
+
+    What was landed above the progress is left to `take_in`. Raises TableConflict and LakeAway.
+    """
+    events = EventsTable(lake, EVENTS)
+    events.declare()
+    landed = _landed_by_day(lake, events.read(), days, time_zones)
+    return sum(
+        _retried(partial(_rebuild, lake, events, group, time_zones))
+        for group in _groups({day: landed.get(day, 0) for day in sorted(days)}, step)
+    )
+
+
+def _retried(change: Callable[[], Answer]) -> Answer:
+    """Decides a change anew where another writer was faster."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return change()
+        except TableConflict:
+            continue
+    return change()
+
+
+def _take_step(lake: Lake, events: EventsTable, time_zones: Mapping[str, str], step: int) -> TakenIn | None:
+    """Takes in the next `step` records; None where there are none."""
+    seen = events.read()
+    progress = progress_of(seen)
+    since = read_landed_since(lake, progress)
+    if not _ahead(progress, since.next_progress):
+        return None
+    next_progress = _next_step(progress, since, step)
+    new = enrich(since.rows.filter(_below(next_progress)), time_zones).collect(engine="streaming")
+    merge = merge_new(_rows_of(new, _perhaps_the_same(seen.scan(), new)), new)
+    if merge.displaced.is_empty():
+        events.append(seen, merge.added, next_progress)
+        return TakenIn(frozenset(merge.added["event_date"]), new.height, merge.added.height)
+    days, rows = _decide_anew(lake, seen, new, merge, next_progress, time_zones)
+    before = seen.scan(days).select(pl.len()).collect().item()
+    events.replace_days(seen, days, rows, next_progress)
+    return TakenIn(frozenset(days), new.height, rows.height - before)
+
+
+def _ahead(progress: Progress, landed: Progress) -> Progress:
+    """What was landed further than a progress."""
+    return {place: offset for place, offset in landed.items() if offset > progress.get(place, 0)}
+
+
+def _next_step(progress: Progress, since: LandedSince, step: int) -> Progress:
+    """A progress at most `step` records further, the stream partitions sharing it."""
+    ahead = _ahead(progress, since.next_progress)
+    first = since.rows.group_by("stream_id", "kafka_partition").agg(pl.col("kafka_offset").min())
+    starts = {(stream_id, partition): offset for stream_id, partition, offset in first.collect().iter_rows()}
+    share = max(1, step // len(ahead))
+    return {place: min(offset, starts.get(place, offset) + share) for place, offset in ahead.items()}
+
+
+def _below(progress: Progress) -> pl.Expr:
+    """Rows of the stream partitions of a progress that are before it."""
+    return pl.any_horizontal(
+        pl.lit(False),
+        *(
+            (pl.col("stream_id") == stream_id) & (pl.col("kafka_partition") == partition)
+            & (pl.col("kafka_offset") < offset)
+            for (stream_id, partition), offset in progress.items()
+        ),
+    )  # fmt: skip
+
+
+def _perhaps_the_same(events: pl.LazyFrame, new: pl.DataFrame) -> pl.LazyFrame:
+    """The rows that may be the same event as a new one: of the same days, or received within the window of one.
+
+    As two scans, since one with both conditions would open every file.
+    """
+    bounds = pl.col("received_at")
+    earliest, latest = new.select(bounds.min().alias("earliest") - WINDOW, bounds.max().alias("latest") + WINDOW).row(0)
+    same_day = pl.col("event_date").is_in(new["event_date"].unique().to_list())
+    near = pl.col("received_at").is_between(earliest, latest)
+    return pl.concat([events.filter(same_day), events.filter(~same_day, near)])
+
+
+def _rows_of(wanted: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
+    """The rows of the wanted events. All columns are read only on the days where there are any."""
+    wanted = wanted.select(EVENT).unique()
+    keys = events.select(*EVENT, "event_date").join(wanted.lazy(), on=EVENT, how="semi")
+    days = keys.select("event_date").unique().collect(engine="streaming").to_series().to_list()
+    found = events.filter(pl.col("event_date").is_in(days))
+    return found.join(wanted.lazy(), on=EVENT, how="semi").collect(engine="streaming")
+
+
+def _decide_anew(
+    lake: Lake,
+    seen: TableVersion,
+    new: pl.DataFrame,
+    merge: Merge,
+    next_progress: Progress,
+    time_zones: Mapping[str, str],
+) -> tuple[set[date], pl.DataFrame]:
+    """The touched days and all their rows, where new rows displaced rows of the table.
+
+    A displaced row may have kept out others. Those that its successor does not keep out too were received more than
+    the window after it, so only such are looked for among the landed rows.
+    """
+    displaced = merge.displaced.select(EVENT).unique()
+    successors = merge.added.join(displaced, on=EVENT, how="semi")
+    before = _rows_of(displaced, seen.scan())
+    progress = {**progress_of(seen), **next_progress}
+    later = (
+        scan_raw_events(lake)
+        .filter(
+            _below(progress),
+            pl.col("received_at") > successors["received_at"].min() + WINDOW,  # type: ignore[operator]
+        )
+        .join(displaced.lazy(), on=EVENT, how="semi")
+    )
+    candidates = pl.concat(
+        [before, new.join(displaced, on=EVENT, how="semi"), enrich(later, time_zones).collect(engine="streaming")]
+    )
+    after = first_of_each(candidates.unique(PLACE))
+    added = merge.added.join(displaced, on=EVENT, how="anti")
+    changed = [before.join(after, on=PLACE, how="anti"), after.join(before, on=PLACE, how="anti"), added]
+    days = set(pl.concat(changed)["event_date"])
+    kept = seen.scan(days).collect(engine="streaming").join(displaced, on=EVENT, how="anti")
+    return days, pl.concat([kept, after.filter(pl.col("event_date").is_in(sorted(days))), added])
+
+
+def _landed_on(days: Collection[date]) -> pl.Expr:
+    """Whether a landed row may be of these days in any time zone; as bounds of occurred_at, which prune files."""
+    midnight = datetime.min.time()
+    first = datetime.combine(min(days) - timedelta(days=1), midnight, UTC)
+    end = datetime.combine(max(days) + timedelta(days=2), midnight, UTC)
+    return pl.col("occurred_at").is_between(first, end, closed="left")
+
+
+def _landed_by_day(
+    lake: Lake, seen: TableVersion, days: Collection[date], time_zones: Mapping[str, str]
+) -> dict[date, int]:
+    landed = _thin(scan_raw_events(lake).filter(_below(progress_of(seen)), _landed_on(days)), time_zones)
+    counted = landed.group_by("event_date").len().collect(engine="streaming")
+    return dict(counted.iter_rows())
+
+
+def _groups(landed: Mapping[date, int], step: int) -> Iterator[list[date]]:
+    """Neighbouring days whose landed rows together are at most `step`, or a single day."""
+    group: list[date] = []
+    size = 0
+    for day, count in landed.items():
+        if group and size + count > step:
+            yield group
+            group, size = [], 0
+        group.append(day)
+        size += count
+    yield group
+
+
+def _rebuild(lake: Lake, events: EventsTable, days: Collection[date], time_zones: Mapping[str, str]) -> int:
+    seen = events.read()
+    landed = scan_raw_events(lake).filter(_below(progress_of(seen)))
+    on_these_days = pl.col("event_date").is_in(sorted(days))
+    # Which rows count is decided with few columns, since an event's other rows may be anywhere.
+    wanted = _thin(landed.filter(_landed_on(days)), time_zones).filter(on_these_days).select(EVENT).unique()
+    candidates = _thin(landed, time_zones).join(wanted, on=EVENT, how="semi").collect(engine="streaming")
+    counting = first_of_each(candidates).filter(on_these_days).select(PLACE)
+    rows = enrich(landed.filter(_landed_on(days)).join(counting.lazy(), on=PLACE, how="semi"), time_zones)
+    rebuilt = rows.collect(engine="streaming")
+    events.replace_days(seen, days, rebuilt)
+    return rebuilt.height
+
+
+def _thin(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
+    """Landed rows with what decides which of them count, and on which day."""
+    return landed.select(*EVENT, *PLACE, "received_at", event_date=local_date(pl.col("occurred_at"), time_zones))
