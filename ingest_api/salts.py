@@ -6,6 +6,7 @@ gone, nobody can tell any more which address a visitor id was made of.
 
 import os
 import secrets
+import tempfile
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -66,8 +67,7 @@ class Salts:
     def _create(self, file: Path) -> None:
         """Whole or not at all, and never over the salt of another process: the first one wins."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        own = file.with_name(f"{file.name}.{os.getpid()}")
-        descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor, own = tempfile.mkstemp(prefix=f"{file.name}.", dir=self._folder)
         try:
             with os.fdopen(descriptor, "wb") as opened:
                 opened.write(secrets.token_bytes(_SALT_BYTES))
@@ -78,4 +78,4 @@ class Salts:
             except FileExistsError:
                 return
         finally:
-            own.unlink()
+            Path(own).unlink()

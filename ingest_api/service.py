@@ -68,7 +68,9 @@ def _add_tracker(app: FastAPI) -> None:
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - tells the type checker what FastAPI promises
-    return _error(error.status_code, _CODES.get(error.status_code, "error"), f"{error.detail}.")
+    answer = _error(error.status_code, _CODES.get(error.status_code, "error"), f"{error.detail}.")
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 def _error(status: int, code: str, message: str) -> JSONResponse:

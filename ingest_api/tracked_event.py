@@ -75,7 +75,11 @@ class TrackedEvent(msgspec.Struct, kw_only=True, frozen=True, rename="camel", fo
         | None
     ) = None
     user_agent: Annotated[UserAgent, Meta(description="the visitor's User-Agent; needs the server key")] | None = None
-    properties: Annotated[msgspec.Raw, Meta(description="what else the site says, a JSON object")] = NO_PROPERTIES
+    # By a factory, because JSON Schema can't write this default down.
+    properties: Annotated[
+        msgspec.Raw,
+        Meta(description="what else the site says, a JSON object", extra_json_schema={"type": ["object", "null"]}),
+    ] = msgspec.field(default_factory=lambda: NO_PROPERTIES)
 
 
 class UnparsedLine(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
