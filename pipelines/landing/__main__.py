@@ -1,0 +1,94 @@
+"""`python -m pipelines.landing`: the landing worker."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from event_stream.errors import StreamError
+from event_stream.kafka_reader import KafkaReader, wait_for_topics
+from event_stream.topics import EVENTS, REJECTED
+from lake.errors import LakeError
+from lake.landing_table import DeltaLandingTable
+from lake.location import Lake
+from pipelines.landing.batch import BatchRule
+from pipelines.landing.dead_letter_limit import DeadLetterLimit
+from pipelines.landing.errors import LandingError
+from pipelines.landing.heartbeat import Heartbeat
+from pipelines.landing.settings import LandingSettings
+from pipelines.landing.worker import LandingWorker
+
+TOPICS = (EVENTS, REJECTED)
+
+
+def main() -> int:
+    """Lands until it is asked to stop; answers the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = LandingSettings()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "_".join(map(str, fault["loc"])).upper()
+        print(f"LOGEKTOR_{name}: {fault['msg']}.", file=sys.stderr)
+        return 2
+    try:
+        land(settings)
+    except (StreamError, LakeError, LandingError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def land(settings: LandingSettings) -> None:
+    """Lands until SIGTERM or SIGINT, then what it has read. Raises StreamError, LakeError or LandingError."""
+    wait_for_topics(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    heartbeat = Heartbeat(settings.home / "landing.json")
+    with closing(_worker(settings)) as worker:
+        try:
+            while not stopping.is_set():
+                worker.step()
+                heartbeat.beat(worker.landed_events, worker.landed_dead_letters)
+        finally:
+            # One deadline for all that is left to do, also after an error.
+            _end_within(settings.stop_seconds)
+        worker.drain()
+
+
+def _worker(settings: LandingSettings) -> LandingWorker:
+    return LandingWorker(
+        lambda on_assign, on_revoke: KafkaReader(
+            settings.kafka_bootstrap_servers, TOPICS, settings.landing_group, on_assign, on_revoke
+        ),
+        DeltaLandingTable(Lake(settings.lake), reopen_after_commits=settings.landing_reopen_commits),
+        BatchRule(
+            max_records=settings.landing_max_records,
+            max_bytes=settings.landing_max_bytes,
+            max_age=settings.landing_max_age,
+        ),
+        DeadLetterLimit(share=settings.landing_dead_letter_share),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+def _end_within(seconds: float) -> None:
+    """Ends the process after so many seconds even where a call hangs: what was not landed is still in Kafka."""
+
+    def give_up() -> None:
+        print(f"Stopping took longer than {seconds:g} s; what was not landed is read again.", file=sys.stderr)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""When a batch is landed, and what waits for it."""
+
+import pytest
+
+from event_stream.errors import OffsetLost
+from event_stream.ports import Record, StreamPartition
+from pipelines.landing.batch import BatchRule, Buffer
+
+P0, P1 = StreamPartition("c/e", "events", 0), StreamPartition("c/e", "events", 1)
+RULE = BatchRule(max_records=10, max_bytes=1_000, max_age=1.0, max_read=4)
+
+
+def records(place: StreamPartition, first: int, end: int, size: int = 1) -> list[Record]:
+    return [Record(place, offset, 0, b"x" * size) for offset in range(first, end)]
+
+
+def offsets(buffer: Buffer) -> dict[StreamPartition, list[int]]:
+    return {place: [record.offset for record in waiting] for place, waiting in buffer.batch().records.items()}
+
+
+@pytest.fixture
+def buffer() -> Buffer:
+    buffer = Buffer()
+    buffer.assign({P0: 0, P1: None})
+    return buffer
+
+
+def test_nothing_is_never_due(buffer: Buffer) -> None:
+    assert not RULE.due(buffer, 1e9)
+    assert RULE.wait(buffer, 1e9) == 1.0
+
+
+def test_a_batch_is_due_once_its_first_record_is_old_enough(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 1), 100.0)
+    buffer.add(records(P0, 1, 2), 100.75)
+    assert not RULE.due(buffer, 100.75)
+    assert RULE.wait(buffer, 100.75) == 0.25
+    assert RULE.due(buffer, 101.0)
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 1), (2, 500)])
+def test_a_full_batch_is_due_at_once_and_takes_no_more(buffer: Buffer, count: int, size: int) -> None:
+    buffer.add(records(P0, 0, count, size), 100.0)
+    assert RULE.room(buffer) == 0
+    assert RULE.due(buffer, 100.0)
+
+
+def test_never_more_is_read_than_fits(buffer: Buffer) -> None:
+    assert RULE.room(buffer) == 4
+    buffer.add(records(P0, 0, 8), 0.0)
+    assert RULE.room(buffer) == 2
+
+
+def test_a_batch_says_between_which_offsets_it_lies(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 3) + records(P1, 7, 9), 0.0)
+    batch = buffer.batch()
+    assert batch.first_offsets == {P0: 0, P1: 7}
+    assert batch.next_offsets == {P0: 3, P1: 9}
+    buffer.landed(batch.next_offsets)
+    assert (buffer.records, buffer.bytes, buffer.since) == (0, 0, None)
+    buffer.add(records(P0, 3, 4), 5.0)
+    assert buffer.batch().first_offsets == {P0: 3}
+
+
+def test_what_is_landed_or_waits_already_is_dropped(buffer: Buffer) -> None:
+    buffer.assign({P0: 5})
+    buffer.add(records(P0, 3, 8), 0.0)
+    buffer.add(records(P0, 6, 9), 0.0)
+    assert offsets(buffer) == {P0: [5, 6, 7, 8]}
+    assert buffer.bytes == 4
+
+
+def test_what_another_worker_has_landed_is_dropped(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 5) + records(P1, 0, 2), 0.0)
+    buffer.landed({P0: 3, P1: 9})
+    assert offsets(buffer) == {P0: [3, 4]}
+    buffer.add(records(P1, 2, 11), 0.0)
+    assert offsets(buffer) == {P0: [3, 4], P1: [9, 10]}
+
+
+def test_revoked_stream_partitions_take_their_records_along(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 5) + records(P1, 0, 2), 0.0)
+    buffer.revoke([P0])
+    assert offsets(buffer) == {P1: [0, 1]}
+    buffer.add(records(P0, 5, 8), 0.0)
+    assert offsets(buffer) == {P1: [0, 1]}
+    buffer.assign({P0: 2})
+    buffer.add(records(P0, 2, 4), 0.0)
+    assert offsets(buffer) == {P0: [2, 3], P1: [0, 1]}
+
+
+def test_a_gap_is_never_landed(buffer: Buffer) -> None:
+    with pytest.raises(OffsetLost, match=r"events\[0\] has offset 2: 2 records between them are missing"):
+        buffer.add(records(P0, 2, 3), 0.0)
+    buffer.add(records(P1, 5, 6), 0.0)
+    with pytest.raises(OffsetLost, match=r"after offset 5 of events\[1\] has offset 8: 2 records"):
+        buffer.add(records(P1, 8, 9), 0.0)
+
+
+@pytest.mark.parametrize("offset", [2, None])
+def test_a_table_that_went_back_stops_the_worker(buffer: Buffer, offset: int | None) -> None:
+    buffer.assign({P0: 5})
+    with pytest.raises(OffsetLost, match=r"stands at offset .* of events\[0\], but this worker had landed up to 5"):
+        buffer.landed({P0: offset})
