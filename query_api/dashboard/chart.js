@@ -49,7 +49,12 @@ function options(parent, metric, days, tip, tipAt) {
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
     legend: { show: false },
     padding: [12, 28, 0, 0],
-    cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { size: 8, width: 0, fill: color("accent") } },
+    cursor: {
+      y: false,
+      drag: { setScale: false, x: false, y: false },
+      points: { size: 8, width: 0, fill: color("accent") },
+      move: (chart, left, top) => [left < 0 ? left : chart.valToPos(chart.data[0][chart.posToIdx(left)], "x"), top],
+    },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, niceTop(max, metric)] } },
     axes: [
       {
@@ -133,7 +138,8 @@ function tipOf(index, { days, values, before, beforeDays, metric }) {
     element("span", {}, metric.exact(values[index]), " ", metric.label.toLowerCase()),
   ];
   if (before && before[index] !== null) {
-    lines.push(element("span", { class: "tip-before" }, metric.exact(before[index]), ` on ${longDay(beforeDays[index])}`));
+    const words = `${metric.exact(before[index])} on ${longDay(beforeDays[index])}`;
+    lines.push(element("span", { class: "tip-before" }, words));
   }
   return lines;
 }

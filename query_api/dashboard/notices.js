@@ -27,7 +27,8 @@ export function sayDataElsewhere(parent, site, range, data, onGo) {
       `${site} has data from ${data.first} to ${data.last}; you are looking at ${spanText(range.first, range.last)}.`,
     ),
   );
-  parent.append(element("button", { type: "button", class: "go", onclick: onGo }, `Show ${spanText(data.first, data.last)}`));
+  const words = `Show ${spanText(data.first, data.last)}`;
+  parent.append(element("button", { type: "button", class: "go", onclick: onGo }, words));
 }
 
 export function sayWaiting(parent, site) {
