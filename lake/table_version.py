@@ -21,8 +21,8 @@ from lake.transactions import read_transactions
 class TableVersion:
     """A table as it was when it was opened, whatever is written meanwhile.
 
-    `revisions`: by day a number that grows whenever the day's rows change. For `events` it counts the commits that
-    touched the day; for a table built from others it is the revision of the day it was built from.
+    A day's revision is a number that grows whenever its rows change. For `events` it counts the commits that touched
+    the day; for a table built from others it is the revision of the day it was built from.
     """
 
     spec: TableSpec
@@ -52,9 +52,19 @@ class TableVersion:
         """The days that have rows."""
         return frozenset(self.files)
 
+    @cached_property
+    def revisions(self) -> Mapping[date, int]:
+        """The revision of each day that was ever written, whether or not it has rows now."""
+        return {
+            date.fromisoformat(day): revision
+            for app_id, revision in self.transactions.items()
+            for table, _, day in [app_id.partition("/")]
+            if table == self.spec.name
+        }
+
     def revision(self, day: date) -> int:
         """The revision of a day; 0 for one that was never written."""
-        return self.transactions.get(revision_id(self.spec.name, day), 0)
+        return self.revisions.get(day, 0)
 
     def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
         """The rows of some days, or all, with the columns of the definition."""

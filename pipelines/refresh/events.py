@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import partial
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from lake.location import Lake
 from lake.progress import Progress
 from lake.raw import LandedSince, read_landed_since, scan_raw_events
 from lake.table_version import TableVersion
+from pipelines.refresh.landed_rows import below, landed_on, thin
 from pipelines.reports.clean_events import EVENTS, enrich, local_date
 from pipelines.reports.duplicates import EVENT, PLACE, WINDOW, Merge, first_of_each, merge_new
 
@@ -99,7 +100,7 @@ def _take_step(lake: Lake, events: EventsTable, time_zones: Mapping[str, str], s
     if not _ahead(progress, since.next_progress):
         return None
     next_progress = _next_step(progress, since, step)
-    new = enrich(since.rows.filter(_below(next_progress)), time_zones).collect(engine="streaming")
+    new = enrich(since.rows.filter(below(next_progress)), time_zones).collect(engine="streaming")
     merge = merge_new(_rows_of(new, _perhaps_the_same(seen.scan(), new)), new)
     if merge.displaced.is_empty():
         events.append(seen, merge.added, next_progress)
@@ -122,18 +123,6 @@ def _next_step(progress: Progress, since: LandedSince, step: int) -> Progress:
     starts = {(stream_id, partition): offset for stream_id, partition, offset in first.collect().iter_rows()}
     share = max(1, step // len(ahead))
     return {place: min(offset, starts.get(place, offset) + share) for place, offset in ahead.items()}
-
-
-def _below(progress: Progress) -> pl.Expr:
-    """Rows of the stream partitions of a progress that are before it."""
-    return pl.any_horizontal(
-        pl.lit(False),
-        *(
-            (pl.col("stream_id") == stream_id) & (pl.col("kafka_partition") == partition)
-            & (pl.col("kafka_offset") < offset)
-            for (stream_id, partition), offset in progress.items()
-        ),
-    )  # fmt: skip
 
 
 def _perhaps_the_same(events: pl.LazyFrame, new: pl.DataFrame) -> pl.LazyFrame:
@@ -177,7 +166,7 @@ def _decide_anew(
     later = (
         scan_raw_events(lake)
         .filter(
-            _below(progress),
+            below(progress),
             pl.col("received_at") > successors["received_at"].min() + WINDOW,  # type: ignore[operator]
         )
         .join(displaced.lazy(), on=EVENT, how="semi")
@@ -193,18 +182,10 @@ def _decide_anew(
     return days, pl.concat([kept, after.filter(pl.col("event_date").is_in(sorted(days))), added])
 
 
-def _landed_on(days: Collection[date]) -> pl.Expr:
-    """Whether a landed row may be of these days in any time zone; as bounds of occurred_at, which prune files."""
-    midnight = datetime.min.time()
-    first = datetime.combine(min(days) - timedelta(days=1), midnight, UTC)
-    end = datetime.combine(max(days) + timedelta(days=2), midnight, UTC)
-    return pl.col("occurred_at").is_between(first, end, closed="left")
-
-
 def _landed_by_day(
     lake: Lake, seen: TableVersion, days: Collection[date], time_zones: Mapping[str, str]
 ) -> dict[date, int]:
-    landed = _thin(scan_raw_events(lake).filter(_below(progress_of(seen)), _landed_on(days)), time_zones)
+    landed = thin(scan_raw_events(lake).filter(below(progress_of(seen)), landed_on(days)), time_zones)
     counted = landed.group_by("event_date").len().collect(engine="streaming")
     return dict(counted.iter_rows())
 
@@ -224,18 +205,13 @@ def _groups(landed: Mapping[date, int], step: int) -> Iterator[list[date]]:
 
 def _rebuild(lake: Lake, events: EventsTable, days: Collection[date], time_zones: Mapping[str, str]) -> int:
     seen = events.read()
-    landed = scan_raw_events(lake).filter(_below(progress_of(seen)))
+    landed = scan_raw_events(lake).filter(below(progress_of(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))
     # Which rows count is decided with few columns, since an event's other rows may be anywhere.
-    wanted = _thin(landed.filter(_landed_on(days)), time_zones).filter(on_these_days).select(EVENT).unique()
-    candidates = _thin(landed, time_zones).join(wanted, on=EVENT, how="semi").collect(engine="streaming")
+    wanted = thin(landed.filter(landed_on(days)), time_zones).filter(on_these_days).select(EVENT).unique()
+    candidates = thin(landed, time_zones).join(wanted, on=EVENT, how="semi").collect(engine="streaming")
     counting = first_of_each(candidates).filter(on_these_days).select(PLACE)
-    rows = enrich(landed.filter(_landed_on(days)).join(counting.lazy(), on=PLACE, how="semi"), time_zones)
+    rows = enrich(landed.filter(landed_on(days)).join(counting.lazy(), on=PLACE, how="semi"), time_zones)
     rebuilt = rows.collect(engine="streaming")
     events.replace_days(seen, days, rebuilt)
     return rebuilt.height
-
-
-def _thin(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
-    """Landed rows with what decides which of them count, and on which day."""
-    return landed.select(*EVENT, *PLACE, "received_at", event_date=local_date(pl.col("occurred_at"), time_zones))

@@ -21,8 +21,8 @@ def read_inputs(lake: Lake, report: Report) -> list[TableVersion]:
 
 def stale_days(table: TableVersion, inputs: Collection[TableVersion]) -> set[date]:
     """The days that the table's inputs have changed since the table was built from them."""
-    days = table.days.union(*(source.days for source in inputs))
-    return {day for day in days if table.revision(day) < source_revision(inputs, day)}
+    written = {day for source in inputs for day in source.revisions}
+    return {day for day in written if table.revision(day) < source_revision(inputs, day)}
 
 
 def source_revision(inputs: Iterable[TableVersion], day: date) -> int:
