@@ -72,15 +72,20 @@ class KafkaWriter:
         self._timer = self._loop.call_later(_IDLE_POLL_SECONDS, self._tick)
 
     def write(self, records: Sequence[OutgoingRecord]) -> "asyncio.Future[Results]":
+        if self._closed:
+            return self._refuse_all(len(records))
         idle = not self._pending
-        delivery = _Delivery(
-            self._loop.create_future(), self._now() + self._delivery_seconds, len(records), self._pending
-        )
-        for index, record in enumerate(records):
+        deadline = self._now() + self._delivery_seconds
+        delivery = _Delivery(self._loop.create_future(), deadline, len(records), self._pending)
+        produce = self._producer.produce
+        for index, (topic, key, value) in enumerate(records):
             try:
-                self._produce(record, partial(delivery.on_delivery, index))
-            except WriteRefused as refusal:
-                delivery.settle(index, refusal)
+                produce(topic, value, key, on_delivery=partial(delivery.settle, index))
+            except BufferError:
+                delivery.settle(index, "the queue to Kafka is full")
+            except KafkaException as error:
+                self._broken = self._broken or error.args[0].fatal()
+                delivery.settle(index, error.args[0])
         if idle and self._pending:
             # The acknowledgement is wanted within milliseconds.
             self._timer.cancel()
@@ -99,16 +104,10 @@ class KafkaWriter:
             delivery.end()
         _discard(self._producer)
 
-    def _produce(self, record: OutgoingRecord, on_delivery: "Callable[[KafkaError | None, Message], None]") -> None:
-        if self._closed:
-            raise WriteRefused("the writer is closed")
-        try:
-            self._producer.produce(record.topic, record.value, record.key, on_delivery=on_delivery)
-        except BufferError:
-            raise WriteRefused("the queue to Kafka is full") from None
-        except KafkaException as error:
-            self._broken = self._broken or error.args[0].fatal()
-            raise WriteRefused(error.args[0].str()) from error
+    def _refuse_all(self, records: int) -> "asyncio.Future[Results]":
+        future: asyncio.Future[Results] = self._loop.create_future()
+        future.set_result([WriteRefused("the writer is closed")] * records)
+        return future
 
     def _tick(self) -> None:
         try:
@@ -175,15 +174,11 @@ class _Delivery:
         if not records:
             self.end()
 
-    def on_delivery(self, index: int, error: KafkaError | None, _: Message) -> None:
-        """Called by librdkafka, once for each record that it took."""
-        self.settle(index, None if error is None else WriteRefused(error.str()))
-
-    def settle(self, index: int, result: WriteRefused | None) -> None:
-        """The result of one record; after the end it changes nothing any more."""
+    def settle(self, index: int, trouble: KafkaError | str | None, _: Message | None = None) -> None:
+        """The result of one record, from librdkafka or instead of it; after the end it changes nothing any more."""
         self._open -= 1
         if self in self._pending:
-            self._results[index] = result
+            self._results[index] = None if trouble is None else WriteRefused(str(trouble))
             if not self._open:
                 self.end()
 

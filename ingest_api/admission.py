@@ -1,28 +1,63 @@
 """Which site a request may write to."""
 
-from typing import NamedTuple
+import msgspec
 
 from ingest_api.errors import RequestRefused
 from sites import LiveSites, Site, Sites
 
+_MOST_REMEMBERED = 4_096
+_LONGEST_REMEMBERED = 300
 
-class Grant(NamedTuple):
+
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """The site that an event belongs to. The server key may say address and User-Agent, and write history."""
 
     site: Site
     server: bool
 
 
-class Credentials(NamedTuple):
-    """What a request says of itself."""
+class Admission:
+    """Remembers whom it admitted for as long as the sites stay as they are."""
 
-    key: str | None
-    origin: str | None
+    def __init__(self, sites: LiveSites, default_site: str | None) -> None:
+        self._sites = sites
+        self._default_site = default_site
+        self._remembered_of: Sites | None = None
+        self._grants: dict[tuple[str | None, str | None, str | None], Grant] = {}
+        self._allowed_origins: set[str] = set()
+
+    def grant(self, key: str | None, origin: str | None, claimed: str | None) -> Grant:
+        """The site by key, else as claimed, else by Origin, else the default one. Raises RequestRefused."""
+        self._forget_what_changed()
+        grant = self._grants.get((key, origin, claimed))
+        if grant is None:
+            grant = admit(self._sites, key, origin, claimed, self._default_site)
+            if len(self._grants) < _MOST_REMEMBERED and len(origin or "") <= _LONGEST_REMEMBERED:
+                self._grants[key, origin, claimed] = grant
+        return grant
+
+    def some_site_allows(self, origin: str) -> bool:
+        """Whether pages of this Origin may read answers; what they may write is another question."""
+        self._forget_what_changed()
+        allowed = origin in self._allowed_origins
+        if not allowed:
+            allowed = self._sites.find(lambda known: known.by_origin(origin)) is not None
+            if allowed and len(self._allowed_origins) < _MOST_REMEMBERED:
+                self._allowed_origins.add(origin)
+        return allowed
+
+    def _forget_what_changed(self) -> None:
+        current = self._sites.current()
+        if current is not self._remembered_of:
+            self._remembered_of = current
+            self._grants = {}
+            self._allowed_origins = set()
 
 
-def admit(sites: LiveSites, credentials: Credentials, claimed: str | None, default_site: str | None) -> Grant:
-    """The site by key, else as claimed, else by Origin, else the default one. Raises RequestRefused."""
-    key, origin = credentials
+def admit(
+    sites: LiveSites, key: str | None, origin: str | None, claimed: str | None, default_site: str | None
+) -> Grant:
+    """What `Admission.grant` answers. Raises RequestRefused."""
     if key is not None:
         return _by_key(sites, key, origin, claimed)
     if claimed is not None:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import msgspec
 
 from ingest_api.errors import NotDurable, Refusal
-from ingest_api.requests import Send
 
 RETRY_AFTER_SECONDS = 5
 """What a client is asked to wait before it sends again what could not be made durable."""
@@ -78,9 +77,3 @@ def refused(refusal: Refusal) -> Answer:
     if isinstance(refusal, NotDurable):
         answer.headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
     return answer
-
-
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Sends it."""
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})

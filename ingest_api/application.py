@@ -13,6 +13,7 @@ from event_stream.kafka_topics import ensure_topics
 from event_stream.kafka_writer import KafkaWriter
 from event_stream.topics import EVENTS, REJECTED
 from ingest_api import metrics
+from ingest_api.admission import Admission
 from ingest_api.collector import Bounds, Collector, now_micros
 from ingest_api.hot_paths import HotPaths
 from ingest_api.requests import Receive, Scope, Send
@@ -60,9 +61,10 @@ class Application:
             queue_bytes=settings.queue_bytes,
         )
         bounds = Bounds(settings.max_body_bytes, settings.max_batch_events)
-        collector = Collector(self._sites, self._salts, writer, bounds, settings.default_site)
+        admission = Admission(self._sites, settings.default_site)
+        collector = Collector(admission, self._salts, writer, bounds)
         rest = service(lambda: self._topics_exist and writer.healthy())
-        self._paths = HotPaths(collector, self._sites, rest)
+        self._paths = HotPaths(collector, admission, rest)
         tasks = [asyncio.create_task(self._look_after(writer)), asyncio.create_task(self._create_topics())]
         try:
             yield

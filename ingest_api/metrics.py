@@ -1,8 +1,28 @@
 """What the collector counts. Labels are bounded: sites of sites.toml and the codes of the source."""
 
-from prometheus_client import Counter, Gauge
+import collections
+from collections.abc import Iterator
 
-EVENTS_ACCEPTED = Counter("logektor_events_accepted", "Events answered 202: acknowledged by Kafka.", ["site"])
+from prometheus_client import REGISTRY, Counter, Gauge, Metric
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+events_accepted: collections.Counter[str] = collections.Counter()
+"""By site. A plain count, because raising a Prometheus counter costs as much as validating an event."""
+
+
+class _EventsAccepted(Collector):
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "logektor_events_accepted", "Events answered 202: acknowledged by Kafka.", labels=["site"]
+        )
+        for site, count in list(events_accepted.items()):
+            family.add_metric([site], count)
+        yield family
+
+
+REGISTRY.register(_EventsAccepted())
+
 EVENTS_REJECTED = Counter(
     "logektor_events_rejected", "Events that break a rule; each is kept on the rejected topic.", ["site", "reason"]
 )
@@ -19,13 +39,3 @@ KAFKA_UP = Gauge("logektor_kafka_up", "1 while Kafka is reachable, else 0.")
 SITES_TROUBLE = Gauge(
     "logektor_sites_trouble", "1 while sites.toml can't be read and the sites known before stay in use, else 0."
 )
-
-_accepted_by_site: dict[str, Counter] = {}
-
-
-def accepted(site: str) -> None:
-    """One more accepted event. Looking a label up costs as much as validating an event, so it is done once a site."""
-    counter = _accepted_by_site.get(site)
-    if counter is None:
-        counter = _accepted_by_site.setdefault(site, EVENTS_ACCEPTED.labels(site))
-    counter.inc()

@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from typing import NamedTuple
+
+import msgspec
 
 from event_stream.codec import encode_event
 from event_stream.event import INGEST_VERSION, MAX_EVENT_BYTES, Event
@@ -18,12 +19,13 @@ _MAX_ADDRESS = 4_000
 _MAX_USER_AGENT = 1_000
 
 
-class Sender(NamedTuple):
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """The request that an event came with. `received_at` is microseconds since 1970 UTC."""
 
     ip: str
     user_agent: bytes | None
-    has_origin: bool
+    origin: str | None
+    key: str | None
     received_at: int
 
 
@@ -40,7 +42,7 @@ def encode_tracked(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: S
 
 def stamp(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: Salts) -> Event:
     """The event with all that the collector knows of it. Raises EventRejected."""
-    site, server = grant
+    site, server = grant.site, grant.server
     if not server and (tracked.client_ip is not None or tracked.user_agent is not None):
         raise _server_key_needed("clientIp" if tracked.client_ip is not None else "userAgent")
     object_type, object_id = _typed(tracked.object_type, tracked.object_id, "object")
@@ -101,17 +103,18 @@ def hashed_visitor(salt: bytes, site: str, ip: str, user_agent: str | None) -> s
 
 def new_event_id(received_at: int) -> str:
     """A UUIDv7: milliseconds since 1970 UTC, then chance."""
-    chance = random.getrandbits(74)  # unique is enough, it need not be secret
-    bits = (received_at // 1_000) << 80 | 0x7 << 76 | (chance >> 62) << 64 | 0b10 << 62 | chance & (1 << 62) - 1
-    digits = f"{bits:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    milliseconds, chance = received_at // 1_000, random.getrandbits(74)  # unique is enough, it need not be secret
+    return (
+        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{chance >> 62:03x}-"
+        f"{0x8000 | chance >> 48 & 0x3FFF:04x}-{chance & 0xFFFF_FFFF_FFFF:012x}"
+    )
 
 
 def _client(tracked: TrackedEvent, sender: Sender, names_actor: bool) -> tuple[str | None, str | None]:
     """Address and User-Agent of the visitor. A server's own never make a visitor of it."""
     if tracked.client_ip is not None or tracked.user_agent is not None:
         return tracked.client_ip, tracked.user_agent
-    if sender.has_origin or not names_actor:
+    if sender.origin is not None or not names_actor:
         user_agent = sender.user_agent
         return sender.ip, user_agent.decode("latin-1")[:_MAX_USER_AGENT] if user_agent is not None else None
     return None, None

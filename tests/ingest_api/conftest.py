@@ -15,6 +15,7 @@ from event_stream.event import Event
 from event_stream.memory import MemoryStream, MemoryWriter
 from event_stream.rejection import Rejection, decode_rejection
 from event_stream.topics import EVENTS, REJECTED
+from ingest_api.admission import Admission
 from ingest_api.collector import Bounds, Collector
 from ingest_api.hot_paths import HotPaths
 from ingest_api.salts import Salts
@@ -62,10 +63,10 @@ class Api:
     ip: str = "192.0.2.7"
 
     def __post_init__(self) -> None:
-        sites = LiveSites(self.sites_file)
+        admission = Admission(LiveSites(self.sites_file), self.default_site)
         writer = MemoryWriter(self.stream)
-        collector = Collector(sites, self.salts, writer, self.bounds, self.default_site, lambda: self.now)
-        self.app = HotPaths(collector, sites, service(writer.healthy))
+        collector = Collector(admission, self.salts, writer, self.bounds, lambda: self.now)
+        self.app = HotPaths(collector, admission, service(writer.healthy))
 
     def request(
         self,

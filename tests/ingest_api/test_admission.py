@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest_api.admission import Credentials, admit
+from ingest_api.admission import admit
 from ingest_api.errors import RequestRefused
 from sites import LiveSites
 from tests.ingest_api.conftest import SITES, Api
@@ -30,7 +30,7 @@ OWN, FOREIGN = "https://www.example.com", "https://evil.test"
 def test_the_site_is_told_by_key_then_claim_then_origin_then_default(
     sites_file: Path, key: str | None, origin: str | None, claimed: str | None, site: str, server: bool
 ) -> None:
-    grant = admit(LiveSites(sites_file), Credentials(key, origin), claimed, "localhost")
+    grant = admit(LiveSites(sites_file), key, origin, claimed, "localhost")
     assert (grant.site.domain, grant.server) == (site, server)
 
 
@@ -61,14 +61,14 @@ def test_nobody_writes_to_a_site_that_does_not_know_them(
     known: str | None,
 ) -> None:
     with pytest.raises(RequestRefused) as raised:
-        admit(LiveSites(sites_file), Credentials(key, origin), claimed, "localhost")
+        admit(LiveSites(sites_file), key, origin, claimed, "localhost")
     assert (raised.value.status, raised.value.code, raised.value.site) == (status, code, known)
 
 
 @pytest.mark.parametrize("default_site", [None, "unheard.test"])
 def test_without_a_default_site_a_request_needs_a_key(sites_file: Path, default_site: str | None) -> None:
     with pytest.raises(RequestRefused) as raised:
-        admit(LiveSites(sites_file), Credentials(None, None), None, default_site)
+        admit(LiveSites(sites_file), None, None, None, default_site)
     assert raised.value.status == 401
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from event_stream.codec import decode_event
 from ingest_api.admission import Grant
@@ -18,8 +19,8 @@ from sites import Site
 from tests.ingest_api.conftest import NOW
 
 SITE = Site("example.com", "pk", "sk", "Europe/Berlin")
-PAGE = Sender("192.0.2.7", b"Firefox", has_origin=True, received_at=NOW)
-SERVER = Sender("192.0.2.7", b"curl", has_origin=False, received_at=NOW)
+PAGE = Sender("192.0.2.7", b"Firefox", "https://example.com", None, NOW)
+SERVER = Sender("192.0.2.7", b"curl", None, None, NOW)
 
 texts = st.text(max_size=20)
 json_values = st.recursive(
@@ -59,12 +60,12 @@ def test_a_visitor_nobody_names_is_the_same_all_day_and_another_one_elsewhere(sa
     of_page = visitor(PAGE)
     assert of_page is not None
     assert len(of_page) == 32
-    assert visitor(PAGE._replace(received_at=NOW + 3_600_000_000)) == of_page
-    assert visitor(SERVER._replace(user_agent=b"Firefox")) == of_page
+    assert visitor(replace(PAGE, received_at=NOW + 3_600_000_000)) == of_page
+    assert visitor(replace(SERVER, user_agent=b"Firefox")) == of_page
     others = [
-        visitor(PAGE._replace(received_at=NOW + 24 * 3_600_000_000)),
-        visitor(PAGE._replace(ip="192.0.2.8")),
-        visitor(PAGE._replace(user_agent=b"Safari")),
+        visitor(replace(PAGE, received_at=NOW + 24 * 3_600_000_000)),
+        visitor(replace(PAGE, ip="192.0.2.8")),
+        visitor(replace(PAGE, user_agent=b"Safari")),
         visitor(PAGE, Site("other.test", "a", "b", "Europe/Berlin")),
     ]
     assert len({of_page, *others}) == 5
@@ -88,7 +89,7 @@ def test_a_server_that_names_nobody_is_the_visitor_itself(salts: Salts) -> None:
 
 def test_a_server_key_says_whom_it_speaks_for(salts: Salts) -> None:
     said = tracked(clientIp="192.0.2.7", userAgent="Firefox")
-    event = stamp(said, Grant(SITE, True), SERVER._replace(ip="198.51.100.1"), salts)
+    event = stamp(said, Grant(SITE, True), replace(SERVER, ip="198.51.100.1"), salts)
     assert event.user_agent == "Firefox"
     assert event.visitor_id == stamp(tracked(), Grant(SITE, False), PAGE, salts).visitor_id
 
@@ -106,7 +107,7 @@ def test_no_address_of_a_client_is_in_the_record(salts: Salts) -> None:
 
 
 def test_a_long_user_agent_is_cut_not_refused(salts: Salts) -> None:
-    event = stamp(tracked(), Grant(SITE, False), PAGE._replace(user_agent=b"\xe4" * 5_000), salts)
+    event = stamp(tracked(), Grant(SITE, False), replace(PAGE, user_agent=b"\xe4" * 5_000), salts)
     assert event.user_agent == "ä" * 1_000
 
 
