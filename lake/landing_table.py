@@ -84,7 +84,7 @@ class DeltaLandingTable:
         try:
             self._handle = open_landed(self._lake) or _create(self._lake)
         except (DeltaError, OSError) as error:
-            raise LakeAway(f"{self._lake.table_uri(TABLE)} could not be opened: {error}") from error
+            raise LakeAway(f"{self._lake.table_uri(TABLE)} could not be created: {error}") from error
         self._commits = 0
         self._opened_at = self._now()
         return self._handle

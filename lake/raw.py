@@ -8,11 +8,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from lake.errors import LakeAway
 from lake.location import Lake
-from lake.progress import Progress, read_progress
+from lake.progress import Progress, progress_of
 from lake.raw_schema import DEAD_LETTER, DEAD_LETTER_COLUMNS, EVENT, EVENT_COLUMNS, LANDED, PLACE, TABLE
+from lake.transactions import read_transactions
 
 LANDING = "landing"
 """Who commits the progress of the table `landed`."""
@@ -40,12 +42,36 @@ class LandedSince:
     version: int
 
 
+@dataclass(frozen=True)
+class LandedSnapshot:
+    """The table `landed` at one version: `first_offsets` and `next_offsets` say which records its rows are."""
+
+    table: DeltaTable
+    first_offsets: Progress
+    next_offsets: Progress
+
+
 def open_landed(lake: Lake) -> DeltaTable | None:
-    """The table `landed` as it is now; None where nothing has been landed yet."""
+    """The table `landed` as it is now; None where it has not been created. Raises LakeAway."""
+    uri = lake.table_uri(TABLE)
     try:
-        return DeltaTable(lake.table_uri(TABLE), storage_options=dict(lake.storage_options))
+        return DeltaTable(uri, storage_options=dict(lake.storage_options))
     except TableNotFoundError:
         return None
+    except (DeltaError, OSError) as error:
+        raise LakeAway(f"{uri} could not be opened: {error}") from error
+
+
+def read_snapshot(lake: Lake) -> LandedSnapshot | None:
+    """The table `landed` as it is now, with its progress; None where it has not been created. Raises LakeAway."""
+    while (table := open_landed(lake)) is not None:
+        try:
+            transactions = read_transactions(lake, TABLE, table.version())
+        except OSError as error:
+            raise LakeAway(f"The log of {lake.table_uri(TABLE)} could not be read: {error}") from error
+        if transactions is not None:
+            return LandedSnapshot(table, progress_of(LANDING_FIRST, transactions), progress_of(LANDING, transactions))
+    return None
 
 
 def scan_landed(table: DeltaTable | None) -> pl.LazyFrame:
@@ -80,12 +106,12 @@ def read_landed_since(lake: Lake, progress: Progress) -> LandedSince:
     Costs what is new, not what is stored: it looks back from the newest landed row, further and further, until
     as many records as the offsets promise are found. No clock is trusted for that.
     """
-    table = open_landed(lake)
-    if table is None:
+    snapshot = read_snapshot(lake)
+    if snapshot is None:
         return LandedSince(scan_landed(None).select(_EVENT_NAMES), dict(progress), 0)
-    landed = read_progress(lake, TABLE, table, LANDING)
-    next_progress = {**progress, **landed}
-    promised = {place: offset - progress.get(place, 0) for place, offset in landed.items()}
+    table = snapshot.table
+    next_progress = {**progress, **snapshot.next_offsets}
+    promised = {place: offset - progress.get(place, 0) for place, offset in snapshot.next_offsets.items()}
     promised = {place: count for place, count in promised.items() if count > 0}
     new = pl.any_horizontal(pl.lit(False), *(_at_or_above(place, progress.get(place, 0)) for place in promised))
     rows = scan_landed(table).filter(new) if promised else scan_landed(None)

@@ -11,8 +11,7 @@ from deltalake import DeltaTable
 from lake.errors import LakeAway, LandingConflict
 from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
-from lake.progress import read_progress
-from lake.raw import LANDING, LANDING_FIRST, open_landed
+from lake.raw import open_landed, read_snapshot
 from lake.raw_schema import EVENT, LANDED, TABLE
 
 P0, P1 = ("cluster/events", 0), ("cluster/events", 1)
@@ -77,8 +76,9 @@ def test_the_first_offset_is_kept(lake: Lake) -> None:
     writer = DeltaLandingTable(lake)
     land(writer, P0, 7, 10)
     land(writer, P0, 10, 12)
-    assert read_progress(lake, TABLE, opened(lake), LANDING_FIRST) == {P0: 7}
-    assert read_progress(lake, TABLE, opened(lake), LANDING) == {P0: 12}
+    snapshot = read_snapshot(lake)
+    assert snapshot is not None
+    assert (snapshot.first_offsets, snapshot.next_offsets) == ({P0: 7}, {P0: 12})
 
 
 def test_progress_outlives_checkpoints_and_the_cleaning_of_the_log(lake: Lake, tmp_path: Path) -> None:
@@ -96,7 +96,9 @@ def test_progress_outlives_checkpoints_and_the_cleaning_of_the_log(lake: Lake, t
     log = tmp_path / "lake" / TABLE / "_delta_log"
     assert not (log / f"{1:020}.json").exists()
     assert opened(lake).count() == 243
-    assert read_progress(lake, TABLE, opened(lake), LANDING) == {P0: 240, P1: 3}
+    snapshot = read_snapshot(lake)
+    assert snapshot is not None
+    assert snapshot.next_offsets == {P0: 240, P1: 3}
     # A handle from before must not write into the gap, where nobody would ever see it.
     with pytest.raises(LakeAway):
         land(zombie, P1, 3, 6)
