@@ -54,7 +54,7 @@ def _update(folder: Path, month: str, table: TableVersion, days: Collection[date
     """Whether the month's file had to be written anew."""
     file = folder / f"{month}.parquet"
     # A crash may have come between table and file, so the file is asked, not whoever changed the table.
-    paths = sorted(path for day in days for path in table.files[day])
+    paths = sorted(path for day in days for path in table.files(day))
     written_from = hashlib.sha256("\n".join([*table.spec.schema, *paths]).encode()).hexdigest()
     if file.exists() and pl.read_parquet_metadata(file).get(_WRITTEN_FROM) == written_from:
         return False

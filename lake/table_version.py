@@ -35,22 +35,29 @@ class TableVersion:
         return -1 if self.handle is None else self.handle.version()
 
     @cached_property
-    def files(self) -> Mapping[date, frozenset[str]]:
-        """The files that hold a day's rows, by day: other rows are in other files."""
+    def _added(self) -> Mapping[date, Mapping[str, int]]:
+        """By day its files, each with its number of rows."""
         if self.handle is None:
             return {}
         added = pa.table(self.handle.get_add_actions(flatten=True))
-        files: dict[date, set[str]] = defaultdict(set)
-        for day, path in zip(
-            *(added[name].to_pylist() for name in (f"partition.{self.spec.partition_by}", "path")), strict=True
-        ):
-            files[day].add(path)
-        return {day: frozenset(paths) for day, paths in files.items()}
+        names = (f"partition.{self.spec.partition_by}", "path", "num_records")
+        files: dict[date, dict[str, int]] = defaultdict(dict)
+        for day, path, rows in zip(*(added[name].to_pylist() for name in names), strict=True):
+            files[day][path] = rows
+        return files
+
+    def files(self, day: date) -> frozenset[str]:
+        """The files that hold a day's rows, and no others: new rows are in new files."""
+        return frozenset(self._added.get(day, ()))
+
+    def rows(self, day: date) -> int:
+        """How many rows a day has."""
+        return sum(self._added.get(day, {}).values())
 
     @property
     def days(self) -> frozenset[date]:
         """The days that have rows."""
-        return frozenset(self.files)
+        return frozenset(self._added)
 
     @cached_property
     def revisions(self) -> Mapping[date, int]:

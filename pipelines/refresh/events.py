@@ -56,14 +56,9 @@ def take_in(lake: Lake, time_zones: Mapping[str, str], step: int = STEP) -> Take
     return total
 
 
-def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) -> set[date] | None:
-    """The days of the landed events that a version of `events` has not taken in; None where nothing waits.
-
-    It may be an empty set: dead letters are landed too.
-    """
+def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) -> set[date]:
+    """The days of the landed events that a version of `events` has not taken in. Raises LakeAway."""
     since = read_landed_since(lake, progress_of(seen))
-    if not _ahead(progress_of(seen), since.next_progress):
-        return None
     days = since.rows.select(local_date(pl.col("occurred_at"), time_zones)).unique().collect(engine="streaming")
     return set(days.to_series())
 

@@ -109,7 +109,6 @@ def test_dead_letters_move_the_progress_and_add_nothing(lake: Lake, landing: Lan
     take_in(lake, {})
     seen = open_version(lake, EVENTS)
     assert progress_of(seen) == {(STREAM, 0): 3}
-    assert waiting_days(lake, seen, {}) is None
 
 
 def test_the_days_that_wait_are_known_beforehand(lake: Lake, landing: Landing) -> None:

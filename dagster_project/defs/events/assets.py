@@ -1,0 +1,29 @@
+"""The clean events: what was landed, each event once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import dagster as dg
+
+from dagster_project.lake_resource import LakeResource
+from dagster_project.table_asset import table_asset
+from pipelines.refresh.events import rebuild, take_in
+from pipelines.reports.clean_events import EVENTS
+
+
+def build_events(lake: LakeResource, days: Sequence[date], anew: bool) -> Mapping[str, int]:
+    """Takes in all that was landed, of whatever day; then makes the asked days anew, if asked to."""
+    taken = take_in(lake.lake, lake.time_zones())
+    if anew:
+        rebuild(lake.lake, days, lake.time_zones())
+    return {
+        "landed events taken in": taken.landed,
+        "duplicates among them": taken.duplicates,
+        "days touched by them": len(taken.days),
+    }
+
+
+@dg.definitions
+def events() -> dg.Definitions:
+    """The asset `events`."""
+    return dg.Definitions(assets=[table_asset(EVENTS, group="clean", deps=["raw_events"], build=build_events)])

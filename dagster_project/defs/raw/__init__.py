@@ -1,0 +1,1 @@
+"""What was landed, by the worker and not by Dagster."""

@@ -1,0 +1,1 @@
+"""Sessions and reports, and when they are refreshed."""

@@ -1,0 +1,73 @@
+"""When tables are refreshed: soon after something was landed, and only the days it touches."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from dagster_project.days import DAYS, ranges, tags_of
+from dagster_project.lake_resource import LakeResource
+from dagster_project.table_asset import BuildConfig
+from pipelines.refresh.behind import days_behind
+from pipelines.reports.all_reports import load_reports
+from pipelines.reports.clean_events import EVENTS
+
+LOOK_SECONDS = 15
+PAUSE = timedelta(seconds=30)
+"""From the start of one refresh to the start of the next: a run takes seconds only to start."""
+
+PAUSE_AFTER_FAILURE = timedelta(minutes=5)
+MAX_RUNS = 4
+"""Runs that one look asks for. Days that lie apart need a run each; what is left is still behind at the next look."""
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_REPORTS = load_reports()
+_TABLES = (EVENTS.name, *(report.name for report in _REPORTS))
+
+
+@dg.sensor(
+    name="refresh",
+    target=dg.AssetSelection.assets(*_TABLES),
+    minimum_interval_seconds=LOOK_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def refresh(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
+    """Refreshes the days that are behind what was landed: new events, late ones of long ago, or days left half done.
+
+    One refresh at a time, and 30 seconds from one to the next; after a failure 5 minutes.
+    """
+    reason = _reason_to_wait(context.instance, datetime.now(UTC))
+    if reason is not None:
+        return dg.SkipReason(reason)
+    behind = days_behind(lake.lake, _REPORTS, lake.time_zones())
+    if not behind:
+        return dg.SkipReason("All tables have everything that was landed.")
+    known = list(context.instance.get_dynamic_partitions(str(DAYS.name)))
+    new = sorted({day.isoformat() for day in behind} - set(known))
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                tags=tags_of(first, last),
+                run_config=dg.RunConfig(ops={name: BuildConfig(rebuild=False) for name in _TABLES}),
+            )
+            # The days that turned up last come first: they are looked at most.
+            for first, last in ranges(behind, [*known, *new])[: -MAX_RUNS - 1 : -1]
+        ],
+        dynamic_partitions_requests=[DAYS.build_add_request(new)] if new else [],
+    )
+
+
+def _reason_to_wait(instance: dg.DagsterInstance, now: datetime) -> str | None:
+    tags = {"dagster/sensor_name": "refresh"}
+    if running := instance.get_run_records(dg.RunsFilter(tags=tags, statuses=_UNFINISHED), limit=1):
+        return f"Run {running[0].dagster_run.run_id[:8]} is refreshing tables."
+    for latest in instance.get_run_records(dg.RunsFilter(tags=tags), limit=1):
+        pause = PAUSE_AFTER_FAILURE if latest.dagster_run.is_failure else PAUSE
+        if now - latest.create_timestamp < pause:
+            return f"The last refresh was started less than {pause.total_seconds():.0f} seconds ago."
+    return None

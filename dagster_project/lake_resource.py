@@ -1,0 +1,26 @@
+"""The lake and the sites, as assets, checks and sensors get them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from lake.location import Lake
+from sites import load_sites
+
+
+class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it answers itself
+    """Where the tables and the sites are."""
+
+    uri: str = Field(description="the lake: a folder or s3://…")
+    sites_file: str = Field(description="sites.toml; it says when a site's days begin")
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake(self.uri)
+
+    def time_zones(self) -> Mapping[str, str]:
+        """IANA time zone by site, as sites.toml says now. Raises SitesError."""
+        return load_sites(Path(self.sites_file)).time_zones()

@@ -1,0 +1,33 @@
+"""The settings of Dagster's processes: UI, daemon, code server and runs."""
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class DagsterSettings(BaseSettings):
+    """What the tables' project is told by its environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
+
+    home: Path = Field(
+        Path("var"), validate_default=True, description="folder with sites.toml, and with the lake by default"
+    )
+    lake_uri: str | None = Field(None, description="where the tables are: a folder or s3://…; default <home>/lake")
+    up_pid: int | None = Field(None, description="process id of the `logektor up` that started this; set by it alone")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @property
+    def sites_file(self) -> Path:
+        """The sites, for their time zones."""
+        return self.home / "sites.toml"
+
+    @property
+    def lake(self) -> str:
+        """The lake's address."""
+        return self.lake_uri or str(self.home / "lake")

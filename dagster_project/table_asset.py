@@ -1,0 +1,96 @@
+"""A table of days as an asset: what Dagster shows of it follows from the table's definition."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from time import perf_counter
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from dagster_project.days import DAYS, days_of
+from dagster_project.lake_resource import LakeResource
+from lake.table_spec import TableSpec
+from lake.table_version import TableVersion, open_version
+
+REFRESH_POOL = "refresh"
+"""Lets one run at a time build tables."""
+
+_SITES_SHOWN = 20
+
+
+class BuildConfig(dg.Config):
+    """How a table's days are built."""
+
+    rebuild: bool = Field(
+        default=True,
+        description="make the days anew in any case; otherwise only where there is something new",
+    )
+
+
+def table_asset(
+    spec: TableSpec,
+    *,
+    group: str,
+    deps: Sequence[str],
+    build: Callable[[LakeResource, Sequence[date], bool], Mapping[str, int]],
+) -> dg.AssetsDefinition:
+    """An asset whose partitions are days. `build` takes lake, days and `rebuild` and answers numbers to be shown."""
+
+    def asset(context: dg.AssetExecutionContext, config: BuildConfig, lake: LakeResource) -> dg.MaterializeResult[None]:
+        days = days_of(context.partition_keys)
+        started = perf_counter()
+        numbers = build(lake, days, config.rebuild)
+        seconds = perf_counter() - started
+        table = open_version(lake.lake, spec)
+        for day in days:
+            context.add_asset_metadata(
+                {"dagster/partition_row_count": table.rows(day)}, spec.name, partition_key=day.isoformat()
+            )
+        return dg.MaterializeResult(
+            metadata={**numbers, "seconds": round(seconds, 3), "totals by site": _totals(table, days)}
+        )
+
+    with warnings.catch_warnings():
+        # Without it a backfill of a year would be 365 runs.
+        warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+        return dg.asset(
+            name=spec.name,
+            deps=deps,
+            description=_description(spec),
+            metadata={"dagster/table_name": spec.name, "dagster/column_schema": _column_schema(spec)},
+            group_name=group,
+            kinds={"deltalake", "polars"},
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            pool=REFRESH_POOL,
+        )(asset)
+
+
+def _description(spec: TableSpec) -> str:
+    """The definition in words, for those who read the table."""
+    lines = [f"- **{column.name}**{_unit(column.unit)}: {column.meaning}" for column in spec.columns]
+    return "\n".join([spec.description, "", f"One row per {', '.join(spec.key)}.", "", *lines])
+
+
+def _unit(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+def _column_schema(spec: TableSpec) -> dg.TableSchema:
+    return dg.TableSchema(
+        [dg.TableColumn(column.name, str(column.dtype), column.meaning) for column in spec.columns],
+        dg.TableConstraints([f"one row per {', '.join(spec.key)}"]),
+    )
+
+
+def _totals(table: TableVersion, days: Sequence[date]) -> dg.TableMetadataValue:
+    """What may be added up, by site. Never a row of a table: it would outlive an erasure in the run history."""
+    additive = [column.name for column in table.spec.columns if column.additive]
+    rows = table.scan(days).group_by("site").agg(pl.len().alias("rows"), pl.col(additive).sum())
+    largest = rows.sort("rows", descending=True).head(_SITES_SHOWN).collect(engine="streaming")
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(record) for record in largest.to_dicts()],
+        schema=dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in largest.schema.items()]),
+    )
