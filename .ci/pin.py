@@ -34,7 +34,7 @@ def main(upgrade: bool) -> None:
     before = PINS.sub("\n", project.read_text(encoding="utf-8")).rstrip("\n") + "\n"
     if upgrade:
         project.write_text(before, encoding="utf-8")
-        subprocess.run(["uv", "lock", "--upgrade"], cwd=ROOT, check=True)
+        subprocess.run(["uv", "lock", "--upgrade"], cwd=ROOT, check=True)  # noqa: S607 - uv is on the PATH
     listed = "".join(f'    "{pin}",\n' for pin in pins((ROOT / "uv.lock").read_text(encoding="utf-8")))
     project.write_text(f"{before}\n[tool.uv]\nconstraint-dependencies = [\n{listed}]\n", encoding="utf-8")
 

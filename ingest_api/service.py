@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -21,7 +22,9 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 def service(ready: Callable[[], bool]) -> FastAPI:
     """`ready` says whether an event sent now would probably be accepted."""
-    app = FastAPI(
+    # Its pages at /docs load Swagger UI from this server, not from another host.
+    app = FastAPIOffline(
+        redoc_url=None,
         title="Logektor collector",
         summary="Takes website events and answers 202 when they are durable.",
         exception_handlers={HTTPException: _http_error},

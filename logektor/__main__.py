@@ -18,6 +18,7 @@ from lake.errors import LakeError
 from logektor.errors import NotRunning, StackError
 from logektor.homes import home_in_use
 from logektor.settings import StackSettings
+from query_api.tokens import TokenError
 from sites import SitesError, register_site
 
 app = typer.Typer(
@@ -154,7 +155,7 @@ def sentences() -> Iterator[None]:
         first = error.errors()[0]
         name = "LOGEKTOR_" + "_".join(str(part) for part in first["loc"]).upper()
         _stop(f"{name} = {first['input']!r}: {first['msg']}.", 2)
-    except (StackError, SitesError, LakeError, StreamError) as error:
+    except (StackError, SitesError, TokenError, LakeError, StreamError) as error:
         _stop(str(error))
 
 

@@ -3,7 +3,9 @@
 StackError
 ├── AlreadyRunning   a `logektor up` runs on this home
 ├── NotRunning       no `logektor up` runs on this home
-└── PortTaken        another program listens on a port
+├── PortTaken        another program listens on a port
+├── BatchFailed      the collector took a batch for good or not in time (batch_client.py)
+└── ImportFailed     a log import stopped; the same import again goes on (log_import.py)
 """
 
 

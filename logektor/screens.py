@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from lake.audit import Audit
 from logektor.running import Running
 from logektor.supervisor import Child, State
 
@@ -64,7 +65,7 @@ def status_screen(running: Running, token: str, seconds: float) -> RenderableTyp
     # The token is for whoever reads this terminal: it opens the dashboard once, then a cookie does.
     links.add_row("Dashboard", Text(f"{running.urls['dashboard']}?token={token}", style="bold"))
     links.add_row("Dagster", Text(running.urls["dagster"], style="bold"))
-    links.add_row("API docs", Text(f"{running.urls['collector']}/docs   {running.urls['query']}/docs"))
+    links.add_row("API docs", Text(f"{running.urls['collector']}/docs"))
     links.add_row(
         "Script", Text(f'<script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>')
     )
@@ -80,3 +81,26 @@ def status_screen(running: Running, token: str, seconds: float) -> RenderableTyp
         Text(f"curl -d '{_SEED_EVENT}' {running.urls['collector']}/track", style="bold"),
         "",
     )
+
+
+def audit_table(result: Audit) -> RenderableType:
+    """One row per stream partition, and the verdict."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("stream")
+    for heading in ("partition", "first", "next", "events", "dead letters", "missing", "doubled", "stray"):
+        table.add_column(heading, justify="right")
+    for each in result.partitions:
+        counts = (each.partition, each.first_offset, each.next_offset, each.events, each.dead_letters)
+        faults = (each.missing, each.doubled, each.stray)
+        table.add_row(
+            each.stream_id,
+            *(f"{count:,}" for count in counts),
+            *(f"[red]{count:,}[/]" if count else "0" for count in faults),
+        )
+    landed = sum(each.events + each.dead_letters for each in result.partitions)
+    verdict = (
+        f"[green]All is exact:[/] {landed:,} records, each landed once."
+        if result.exact
+        else "[red]Not exact:[/] records are missing, doubled or stray; see the columns."
+    )
+    return Group(table, "", verdict)

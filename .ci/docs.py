@@ -1,0 +1,146 @@
+"""Writes the parts of docs/ that follow from the code: `uv run python .ci/docs.py`.
+
+Each part stands between `<!-- name:start -->` and `<!-- name:end -->`; the words around it are a person's.
+tests/test_docs.py fails where a part is not what the code says.
+"""
+
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+from pydantic_settings import BaseSettings
+
+from event_stream.event import Event
+from ingest_api.settings import CollectorSettings
+from ingest_api.tracked_event import TrackedEvent
+from lake import raw_schema
+from lake.table_spec import TableSpec
+from logektor.demo_traffic import DemoSettings
+from logektor.settings import StackSettings
+from pipelines.landing.settings import LandingSettings
+from pipelines.reports.all_reports import REPORTS
+from pipelines.reports.clean_events import EVENTS
+from query_api.settings import QuerySettings
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    cells = [list(headings), *(list(row) for row in rows)]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in cells]
+    return "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])
+
+
+def fields(struct: type[msgspec.Struct]) -> list[tuple[msgspec.structs.FieldInfo, str, str]]:
+    """Each field of a struct with its bounds and its description, as its Meta says."""
+    described = []
+    for field in msgspec.structs.fields(struct):
+        metas = list(_metas(field.type))
+        says = next((meta.description for meta in metas if meta.description), "")
+        described.append((field, ", ".join(filter(None, map(_bounds, metas))), says))
+    return described
+
+
+def _metas(annotation: object) -> Iterable[msgspec.Meta]:
+    yield from (each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, msgspec.Meta))
+    if hasattr(annotation, "__origin__") and hasattr(annotation, "__metadata__"):
+        yield from _metas(annotation.__origin__)
+    for argument in typing.get_args(annotation):
+        if not isinstance(argument, msgspec.Meta):
+            yield from _metas(argument)
+
+
+def _bounds(meta: msgspec.Meta) -> str:
+    if meta.max_length is not None:
+        least = "" if meta.min_length is None else f"{meta.min_length}–"
+        return f"{least}{meta.max_length:,} characters" if least else f"up to {meta.max_length:,} characters"
+    if meta.le is not None and meta.le != meta.ge and meta.le < 10**9:
+        return f"{meta.ge}–{meta.le:,}"
+    return ""
+
+
+def tracked_event() -> str:
+    """What clients send."""
+    rows = [
+        (f"`{field.encode_name}`", "yes" if field.required else "", bounds, says)
+        for field, bounds, says in fields(TrackedEvent)
+    ]
+    return table(("JSON field", "needed", "bounds", "meaning"), rows)
+
+
+def event() -> str:
+    """What travels on the topic and stands in the raw table."""
+    types = {field.name: str(field.type) for field in raw_schema.EVENT_COLUMNS}
+    rows = [
+        (f"`{field.encode_name}`", f"`{field.name}`", types[field.name], bounds, says)
+        for field, bounds, says in fields(Event)
+    ]
+    return table(("record field", "lake column", "Arrow type", "bounds", "meaning"), rows)
+
+
+def settings() -> str:
+    """Every setting of every process."""
+    processes: Mapping[str, type[BaseSettings]] = {
+        "`logektor` (the command line and `up`)": StackSettings,
+        "Collector: `python -m ingest_api`": CollectorSettings,
+        "Landing worker: `python -m pipelines.landing`": LandingSettings,
+        "Query API: `python -m query_api`": QuerySettings,
+        "Demo traffic: `python -m logektor.demo_traffic`": DemoSettings,
+    }
+    return "\n\n".join(f"## {process}\n\n{_settings_table(owner)}" for process, owner in processes.items())
+
+
+def _settings_table(owner: type[BaseSettings]) -> str:
+    rows = []
+    for name, field in owner.model_fields.items():
+        default = "–" if field.default is None else f"`{field.default}`"
+        rows.append((f"`LOGEKTOR_{name.upper()}`", default, field.description or ""))
+    return table(("variable", "default", "meaning"), rows)
+
+
+def landed() -> str:
+    """The raw table's columns."""
+    rows = [(f"`{field.name}`", str(field.type)) for field in raw_schema.LANDED]
+    return table(("column", "Arrow type"), rows)
+
+
+def tables() -> str:
+    """The tables that are built, with each column."""
+    return "\n\n".join(_table_section(spec) for spec in (EVENTS, *(report.spec for report in REPORTS)))
+
+
+def _table_section(spec: TableSpec) -> str:
+    rows = [
+        (f"`{column.name}`", str(column.dtype), column.unit, "yes" if column.additive else "", column.meaning)
+        for column in spec.columns
+    ]
+    return (
+        f"## {spec.name}\n\n{spec.description}\n\nOne row per ({', '.join(spec.key)}); "
+        f"partitioned by `{spec.partition_by}`.\n\n" + table(("column", "type", "unit", "adds up", "meaning"), rows)
+    )
+
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "events.md": {"tracked-event": tracked_event, "event": event},
+    "settings.md": {"settings": settings},
+    "tables.md": {"landed": landed, "tables": tables},
+}
+
+
+def rendered(page: str) -> str:
+    """A page with its parts as the code says now."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for name, part in PARTS[page].items():
+        between = re.compile(rf"(<!-- {name}:start -->\n).*?(<!-- {name}:end -->)", re.DOTALL)
+        text, count = between.subn(lambda found, part=part: f"{found[1]}\n{part()}\n\n{found[2]}", text)
+        if count != 1:
+            raise ValueError(f"docs/{page} needs <!-- {name}:start --> and <!-- {name}:end --> once.")
+    return text
+
+
+if __name__ == "__main__":
+    for page in PARTS:
+        (DOCS / page).write_text(rendered(page), encoding="utf-8")
