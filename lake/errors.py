@@ -4,6 +4,7 @@ LakeError
 ├── LandingConflict   another writer has landed a stream partition meanwhile: read the progress again and go on
 ├── TableConflict     another writer has changed the same days meanwhile: read the table again and go on
 ├── TableDiffers      a column of the table has another type than its definition says
+├── RowsChanged       a compaction changed the number of rows: restore the version before it
 ├── TableMissing      the table has not been built yet
 └── LakeAway          the lake can't be read or written now; the sentence says why
 """
@@ -28,6 +29,16 @@ class TableDiffers(LakeError):
         super().__init__(
             f"Table {table}: column {column} is {present}, its definition says {defined}. Give the column another "
             "name, or delete the table's folder; it is then built anew from what was landed."
+        )
+
+
+class RowsChanged(LakeError):
+    """A compaction, which must only merge files, changed the number of rows."""
+
+    def __init__(self, table: str, version: int, before: int, after: int) -> None:
+        super().__init__(
+            f"Table {table}: the compaction that made version {version} changed {before:,} rows to {after:,}. "
+            f"Stop what writes it and restore version {version - 1}."
         )
 
 

@@ -1,0 +1,96 @@
+"""Keeping tables fast: many small files become few."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from lake.errors import LakeAway, RowsChanged
+from lake.location import Lake
+
+_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did to a table: its active files, and the rows that it left as they were.
+
+    `conflict` says that another writer changed the same files meanwhile; the rest waits for the next time.
+    """
+
+    table: str
+    files_before: int
+    files_after: int
+    rows: int
+    conflict: bool
+
+
+def compact(lake: Lake, name: str, *, min_files: int = 50, max_file_bytes: int = 16 * 1024 * 1024) -> Compaction:
+    """Merges small files of the table called `name`, in each of its partitions that has at least `min_files` of them.
+
+    Files of `max_file_bytes` or more are left alone, and the merged ones do not get much larger: that bounds what
+    is written again and again. Appends may go on meanwhile; two compactions of one table must not run at once.
+    Raises RowsChanged where the number of rows is not the same before and after, LakeAway.
+    """
+    try:
+        table = DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options))
+        before = table.file_uris()
+        conflict = False
+        for partition in list(_crowded(table, min_files, max_file_bytes)):
+            mark = uuid.uuid4().hex
+            began_at = table.version()
+            if _merge(table, partition, max_file_bytes, mark):
+                _require_same_rows(lake, name, table, began_at, mark)
+            else:
+                conflict = True
+        return Compaction(name, len(before), len(table.file_uris()), table.count(), conflict)
+    except TableNotFoundError:
+        return Compaction(name, 0, 0, 0, conflict=False)
+    except (DeltaError, OSError) as error:
+        raise LakeAway(f"{lake.table_uri(name)} could not be compacted: {error}") from error
+
+
+def _crowded(table: DeltaTable, min_files: int, max_file_bytes: int) -> Iterator[list[tuple[str, str, str]]]:
+    """The partitions with many small files, each as a filter."""
+    columns = table.metadata().partition_columns
+    files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    small: dict[tuple[str, ...], int] = {}
+    for file in files:
+        if file["size_bytes"] < max_file_bytes:
+            values = tuple(str(file[f"partition.{column}"]) for column in columns)
+            small[values] = small.get(values, 0) + 1
+    for values, count in small.items():
+        if count >= min_files:
+            yield [(column, "=", value) for column, value in zip(columns, values, strict=True)]
+
+
+def _merge(table: DeltaTable, partition: list[tuple[str, str, str]], max_file_bytes: int, mark: str) -> bool:
+    """Compacts one partition in commits that carry the mark; False where another writer changed its files."""
+    try:
+        table.optimize.compact(
+            partition_filters=partition or None,
+            target_size=max_file_bytes,
+            max_concurrent_tasks=1,
+            writer_properties=_WRITER,
+            commit_properties=CommitProperties(custom_metadata={"compaction": mark}),
+        )
+    except CommitFailedError:
+        table.update_incremental()
+        return False
+    return True
+
+
+def _require_same_rows(lake: Lake, name: str, table: DeltaTable, began_at: int, mark: str) -> None:
+    """Compares the versions around each commit with this mark; appends of others may lie between."""
+    for commit in table.history(max(1, table.version() - began_at)):
+        if commit.get("compaction") == mark:
+            before, after = (_rows_at(lake, name, version) for version in (commit["version"] - 1, commit["version"]))
+            if before != after:
+                raise RowsChanged(name, commit["version"], before, after)
+
+
+def _rows_at(lake: Lake, name: str, version: int) -> int:
+    return DeltaTable(lake.table_uri(name), version=version, storage_options=dict(lake.storage_options)).count()
