@@ -77,7 +77,7 @@ def status(
         if as_json:
             typer.echo(seen.as_json())
         else:
-            Console(highlight=False).print(status_screen(seen, datetime.now(UTC)))
+            Console(highlight=False).print(status_screen(seen, datetime.now(UTC)), crop=False)
         raise typer.Exit(0 if seen.healthy else 1)
 
 
@@ -109,7 +109,7 @@ def import_(
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
         for line in result.rejected:
-            console.print(f"[yellow]line {line.number}[/]: {escape(line.reason)} It is kept in dead_letters.")
+            console.print(f"[yellow]line {line.number}[/]: {escape(line.reason)}; kept in dead_letters.")
         console.print(
             f"{result.lines:,} lines: {result.accepted:,} accepted, {result.rejected_count:,} rejected and kept, "
             f"{result.resumed:,} sent by an earlier run that was stopped, in {result.seconds:.1f} s. "

@@ -61,26 +61,29 @@ def parts_table(running: Running) -> Table:
 
 def status_screen(running: Running, token: str, seconds: float) -> RenderableType:
     """What `up` shows when everything is healthy."""
-    links = Table(box=None, pad_edge=False, show_header=False)
-    # The token is for whoever reads this terminal: it opens the dashboard once, then a cookie does.
-    links.add_row("Dashboard", Text(f"{running.urls['dashboard']}?token={token}", style="bold"))
-    links.add_row("Dagster", Text(running.urls["dagster"], style="bold"))
-    links.add_row("API docs", Text(f"{running.urls['collector']}/docs"))
-    links.add_row(
-        "Script", Text(f'<script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>')
-    )
     return Group(
         "",
         parts_table(running),
         "",
         f"[green]Everything is up after {seconds:.0f} s.[/] Ctrl-C stops it; what it has is kept.",
         "",
-        links,
+        # The token is for whoever reads this terminal: it opens the dashboard once, then a cookie does.
+        whole(f"Dashboard  {running.urls['dashboard']}?token={token}"),
+        whole(f"Dagster    {running.urls['dagster']}"),
+        whole(f"API docs   {running.urls['collector']}/docs"),
+        whole(
+            f'Script     <script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>'
+        ),
         "",
         "Send an event, and find it in report `actions` within two minutes:",
-        Text(f"curl -d '{_SEED_EVENT}' {running.urls['collector']}/track", style="bold"),
+        whole(f"curl -d '{_SEED_EVENT}' {running.urls['collector']}/track"),
         "",
     )
+
+
+def whole(line: str) -> Text:
+    """A line to copy: never wrapped, however narrow the terminal. Print it with crop=False."""
+    return Text(line, no_wrap=True, overflow="ignore", style="bold")
 
 
 def audit_table(result: Audit) -> RenderableType:

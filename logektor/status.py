@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from confluent_kafka import KafkaException
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from event_stream.kafka_ends import read_ends
 from event_stream.topics import EVENTS, REJECTED
@@ -17,7 +15,7 @@ from lake.location import Lake
 from lake.raw import count_landed
 from logektor.errors import NotRunning
 from logektor.running import Running, is_running, read_running
-from logektor.screens import parts_table
+from logektor.screens import parts_table, whole
 from logektor.settings import StackSettings
 from logektor.supervisor import State
 from query_api.tokens import read_token
@@ -84,14 +82,17 @@ def lag(running: Running, lake: Lake) -> int | None:
 
 def status_screen(status: Status, now: datetime) -> RenderableType:
     """The same for a person."""
-    facts = Table(box=None, pad_edge=False, show_header=False)
-    facts.add_row("Home", status.home)
-    facts.add_row("Dashboard", Text(f"{status.running.urls['dashboard']}?token={status.read_token}"))
-    facts.add_row("Dagster", status.running.urls["dagster"])
-    facts.add_row("Lag", "Kafka does not answer" if status.lag is None else f"{status.lag:,} records")
-    facts.add_row("Landed", ", ".join(f"{count:,} {kind.replace('_', ' ')}s" for kind, count in status.rows.items()))
-    facts.add_row("Reports", _refreshed(status.last_refresh, now))
-    return Group(parts_table(status.running), "", facts)
+    landed = ", ".join(f"{count:,} {kind.replace('_', ' ')}s" for kind, count in status.rows.items())
+    return Group(
+        parts_table(status.running),
+        "",
+        whole(f"Home       {status.home}"),
+        whole(f"Dashboard  {status.running.urls['dashboard']}?token={status.read_token}"),
+        whole(f"Dagster    {status.running.urls['dagster']}"),
+        f"Lag        {'Kafka does not answer' if status.lag is None else f'{status.lag:,} records'}",
+        f"Landed     {landed}",
+        f"Reports    {_refreshed(status.last_refresh, now)}",
+    )
 
 
 def _refreshed(instant: str | None, now: datetime) -> str:

@@ -96,7 +96,7 @@ class Stack:
                 self._supervisor.tick()
                 if self._supervisor.all_healthy and not shown:
                     shown = True
-                    self._console.print(status_screen(self._running(), self._token, self._seconds()))
+                    self._console.print(status_screen(self._running(), self._token, self._seconds()), crop=False)
                 stopping.wait(0.1)
         finally:
             self._console.print("Stopping …")
