@@ -55,7 +55,11 @@ def land(settings: LandingSettings) -> None:
         try:
             while not stopping.is_set():
                 worker.step()
-                heartbeat.beat(worker.landed_events, worker.landed_dead_letters)
+                heartbeat.beat(
+                    landed_events=worker.landed_events,
+                    landed_dead_letters=worker.landed_dead_letters,
+                    waiting=worker.waiting,
+                )
         finally:
             # One deadline for all that is left to do, also after an error.
             _end_within(settings.stop_seconds)

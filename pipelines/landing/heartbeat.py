@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Heartbeat:
-    """Writes when the worker last went round its loop, and what it has landed since it started.
+    """Writes when the worker last went round its loop, what it has landed since it started and what waits.
 
     `now` answers Unix seconds. At most one write a second.
     """
@@ -18,7 +18,7 @@ class Heartbeat:
         self._now = now
         self._written_at = float("-inf")
 
-    def beat(self, landed_events: int, landed_dead_letters: int) -> None:
+    def beat(self, *, landed_events: int, landed_dead_letters: int, waiting: int) -> None:
         """Says that the worker goes on."""
         now = self._now()
         if now - self._written_at < 1:
@@ -27,6 +27,11 @@ class Heartbeat:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Workers may share a home; each writes its own file before it takes the place.
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        facts = {"updated_at": now, "landed_events": landed_events, "landed_dead_letters": landed_dead_letters}
+        facts = {
+            "updated_at": now,
+            "landed_events": landed_events,
+            "landed_dead_letters": landed_dead_letters,
+            "waiting": waiting,
+        }
         new.write_text(json.dumps(facts), encoding="utf-8")
         new.replace(self._path)

@@ -52,6 +52,11 @@ class LandingWorker:
         self.landed_dead_letters = 0
         self._reader = open_reader(self._on_assign, self._on_revoke)
 
+    @property
+    def waiting(self) -> int:
+        """Records that were read and are not landed yet."""
+        return self._buffer.records
+
     def step(self) -> None:
         """Reads once, and lands if the batch is due."""
         if room := self._rule.room(self._buffer):
