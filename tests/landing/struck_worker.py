@@ -1,4 +1,4 @@
-"""A landing worker that strikes itself as it lands: `python -m tests.landing.struck_worker KILL|STOP before|after N`."""
+"""A landing worker that strikes itself: `python -m tests.landing.struck_worker KILL|STOP before|after N`."""
 
 import os
 import signal
