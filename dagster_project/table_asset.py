@@ -43,14 +43,9 @@ def table_asset(
         started = perf_counter()
         numbers = build(lake, days, config.rebuild)
         seconds = perf_counter() - started
-        table = open_version(lake.lake, spec)
-        for day in days:
-            context.add_asset_metadata(
-                {"dagster/partition_row_count": table.rows(day)}, spec.name, partition_key=day.isoformat()
-            )
-        return dg.MaterializeResult(
-            metadata={**numbers, "seconds": round(seconds, 3), "totals by site": _totals(table, days)}
-        )
+        for day, shown in _of_each_day(open_version(lake.lake, spec), days).items():
+            context.add_asset_metadata(shown, spec.name, partition_key=day.isoformat())
+        return dg.MaterializeResult(metadata={**numbers, "seconds": round(seconds, 3)})
 
     with warnings.catch_warnings():
         # Without it a backfill of a year would be 365 runs.
@@ -58,7 +53,7 @@ def table_asset(
         return dg.asset(
             name=spec.name,
             deps=deps,
-            description=_description(spec),
+            description=spec.description,
             metadata={"dagster/table_name": spec.name, "dagster/column_schema": _column_schema(spec)},
             group_name=group,
             kinds={"deltalake", "polars"},
@@ -68,29 +63,41 @@ def table_asset(
         )(asset)
 
 
-def _description(spec: TableSpec) -> str:
-    """The definition in words, for those who read the table."""
-    lines = [f"- **{column.name}**{_unit(column.unit)}: {column.meaning}" for column in spec.columns]
-    return "\n".join([spec.description, "", f"One row per {', '.join(spec.key)}.", "", *lines])
-
-
-def _unit(unit: str) -> str:
-    return f" ({unit})" if unit else ""
-
-
 def _column_schema(spec: TableSpec) -> dg.TableSchema:
     return dg.TableSchema(
-        [dg.TableColumn(column.name, str(column.dtype), column.meaning) for column in spec.columns],
+        [
+            dg.TableColumn(
+                column.name,
+                str(column.dtype),
+                f"{column.meaning} ({column.unit})" if column.unit else column.meaning,
+                dg.TableColumnConstraints(other=["may be added up"] if column.additive else []),
+            )
+            for column in spec.columns
+        ],
         dg.TableConstraints([f"one row per {', '.join(spec.key)}"]),
     )
 
 
-def _totals(table: TableVersion, days: Sequence[date]) -> dg.TableMetadataValue:
-    """What may be added up, by site. Never a row of a table: it would outlive an erasure in the run history."""
+def _of_each_day(table: TableVersion, days: Sequence[date]) -> Mapping[date, Mapping[str, dg.MetadataValue]]:
+    """How many rows each day has, and what may be added up, by site.
+
+    Never a row of a table: it would outlive an erasure in the run history.
+    """
+    day_column = table.spec.partition_by
     additive = [column.name for column in table.spec.columns if column.additive]
-    rows = table.scan(days).group_by("site").agg(pl.len().alias("rows"), pl.col(additive).sum())
-    largest = rows.sort("rows", descending=True).head(_SITES_SHOWN).collect(engine="streaming")
+    totals = table.scan(days).group_by(day_column, "site").agg(pl.len().alias("rows"), pl.col(additive).sum())
+    largest = totals.sort("rows", descending=True).collect(engine="streaming")
+    return {
+        day: {
+            "dagster/partition_row_count": dg.MetadataValue.int(table.rows(day)),
+            "totals by site": _as_table(largest.filter(pl.col(day_column) == day).drop(day_column).head(_SITES_SHOWN)),
+        }
+        for day in days
+    }
+
+
+def _as_table(rows: pl.DataFrame) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(
-        records=[dg.TableRecord(record) for record in largest.to_dicts()],
-        schema=dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in largest.schema.items()]),
+        records=[dg.TableRecord(row) for row in rows.to_dicts()],
+        schema=dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in rows.schema.items()]),
     )
