@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -176,6 +177,24 @@ def test_a_topic_made_anew_stops_the_worker_and_the_next_one_reads_it_from_its_b
     assert site.landed() == 400
     site.start(max_age=0.05)
     site.assert_each_is_landed_once()
+
+
+@pytest.mark.slow
+def test_a_broker_that_dies_and_comes_back_costs_nothing(own_kafka: RunningKafka, tmp_path: Path) -> None:
+    site = Site(own_kafka.bootstrap_servers, tmp_path / "home")
+    site.make_topics_anew()
+    site.produce(300)
+    worker = site.start(max_age=0.05)
+    site.wait_for_landed(300)
+    own_kafka.kill()
+    own_kafka.start()
+    site.produce(300, poison_every=10)
+    try:
+        site.assert_each_is_landed_once()
+        assert worker.poll() is None
+        assert stop(worker) == 0
+    finally:
+        site.kill_workers()
 
 
 def test_a_broker_that_is_not_there_is_waited_for_and_then_named(own_kafka: RunningKafka, site: Site) -> None:
