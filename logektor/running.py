@@ -99,4 +99,6 @@ def end_leftovers(home: Path) -> list[str]:
         with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
             psutil.Process(part.pid).wait(timeout=10)
         ended.append(part.name)
+    # What it says is over; the next one writes its own.
+    (home / "up.json").unlink(missing_ok=True)
     return ended

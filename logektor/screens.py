@@ -61,6 +61,7 @@ def parts_table(running: Running) -> Table:
 
 def status_screen(running: Running, token: str, seconds: float) -> RenderableType:
     """What `up` shows when everything is healthy."""
+    script = f'<script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>'
     return Group(
         "",
         parts_table(running),
@@ -71,9 +72,7 @@ def status_screen(running: Running, token: str, seconds: float) -> RenderableTyp
         whole(f"Dashboard  {running.urls['dashboard']}?token={token}"),
         whole(f"Dagster    {running.urls['dagster']}"),
         whole(f"API docs   {running.urls['collector']}/docs"),
-        whole(
-            f'Script     <script defer data-site="localhost" src="{running.urls["collector"]}/logektor.js"></script>'
-        ),
+        whole(f"Script     {script}"),
         "",
         "Send an event, and find it in report `actions` within two minutes:",
         whole(f"curl -d '{_SEED_EVENT}' {running.urls['collector']}/track"),

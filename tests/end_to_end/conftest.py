@@ -15,8 +15,11 @@ import httpx
 import pytest
 
 from logektor.embedded_kafka import free_port
+from logektor.running import read_running
 
 T = TypeVar("T")
+
+PORTS = ("collector", "query", "dagster", "kafka")
 
 
 def until(look: Callable[[], T], seconds: float, what: str, every: float = 0.25) -> T:
@@ -43,22 +46,24 @@ class Stack:
 
     def start(self) -> None:
         """Starts it and waits until it says that everything is up."""
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "logektor", "up"],
-            env=self.environment,
-            stdout=(self.home.parent / "up.txt").open("a"),
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        until(self.all_healthy, 90, f"every part healthy; {(self.home.parent / 'up.txt').read_text()}")
+        with (self.home.parent / "up.txt").open("a") as words:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "logektor", "up"],
+                env=self.environment,
+                stdout=words,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        until(self.all_healthy, 120, "every part healthy")
 
     def all_healthy(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.home.parent / "up.txt").read_text()
-        running = self.home / "up.json"
-        if not running.exists():
+        running = read_running(self.home)
+        # A killed `up` leaves its own words until the next one is ready to write.
+        if running is None or running.pid != self.process.pid:
             return False
-        return {part["state"] for part in json.loads(running.read_text())["parts"]} == {"healthy"}
+        return {part.state for part in running.parts} == {"healthy"}
 
     def stop(self) -> float:
         """Asks it to stop as Ctrl-C does; answers how many seconds it took."""
@@ -68,6 +73,12 @@ class Stack:
         assert self.process.wait(30) == 0, (self.home.parent / "up.txt").read_text()
         return time.monotonic() - began
 
+    def end(self) -> None:
+        """Ends it if it still runs, whatever a failed test left it in."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs another `logektor` command on the same home."""
         command = [sys.executable, "-m", "logektor", *words]
@@ -75,7 +86,9 @@ class Stack:
 
     def status(self) -> dict[str, Any]:
         """What `status --json` says."""
-        answer = json.loads(self.run("status", "--json", check=False).stdout)
+        said = self.run("status", "--json", check=False)
+        assert said.stdout, said.stderr
+        answer = json.loads(said.stdout)
         assert isinstance(answer, dict)
         return answer
 
@@ -101,17 +114,11 @@ class Stack:
         return (self.home / "read_token").read_text(encoding="utf-8").strip()
 
 
-PORTS = ("collector", "query", "dagster", "kafka")
-
-
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     running = Stack(tmp_path_factory.mktemp("stack") / "home")
     try:
         running.start()
         yield running
-        if running.process is not None and running.process.poll() is None:
-            running.stop()
     finally:
-        if running.process is not None and running.process.poll() is None:
-            running.process.kill()
+        running.end()

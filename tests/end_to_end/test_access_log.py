@@ -12,6 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lake.events_table import EventsTable
+from lake.location import Lake
+from pipelines.refresh.events import waiting_days
+from pipelines.reports.clean_events import EVENTS
 from tests.end_to_end.conftest import Stack, until
 
 LOG = Path(__file__).parents[3] / "shared/data/access_logs/apache_logs.gz"
@@ -127,25 +131,15 @@ def test_importing_again_changes_no_report(stack: Stack, counted: Counted, impor
         (pl.col("site") == SITE) & (pl.col("kind") == "event")
     )
     assert landed.select(pl.len()).collect().item() == 2 * sum(counted.events.values())
-    until(lambda: events_taken(stack) == landed_events(stack), 120, "the refresh has seen the second import")
+    until(lambda: all_taken_in(stack), 120, "the refresh has seen the second import")
     after = {name: stack.report(name, SITE, FIRST, LAST) for name in before}
     assert after == before
 
 
-def landed_events(stack: Stack) -> int:
-    landed = pl.scan_delta(str(stack.home / "lake" / "landed")).filter(pl.col("kind") == "event")
-    return int(landed.select(pl.len()).collect().item())
-
-
-def events_taken(stack: Stack) -> int:
-    """How many landed rows the table `events` has taken in so far, by its own progress."""
-    from lake.events_table import EventsTable
-    from lake.location import Lake
-    from lake.raw import read_landed_since
-
+def all_taken_in(stack: Stack) -> bool:
+    """Whether the table `events` has seen every landed row, by its own progress."""
     lake = Lake(str(stack.home / "lake"))
-    since = read_landed_since(lake, EventsTable(lake).progress())
-    return landed_events(stack) - int(since.rows.select(pl.len()).collect().item())
+    return waiting_days(lake, EventsTable(lake, EVENTS).read(), {}) is None
 
 
 def test_the_audit_says_that_all_is_exact(stack: Stack, imported: str) -> None:

@@ -70,8 +70,7 @@ def test_state_survives_kills_of_every_part_and_of_up_itself(own_stack: Stack) -
         assert not any(psutil.pid_exists(pid) for pid in pids)
         assert stack.run("status", check=False).returncode == 1
     finally:
-        if stack.process is not None and stack.process.poll() is None:
-            stack.process.kill()
+        stack.end()
 
 
 def test_a_taken_port_is_a_sentence_that_says_what_to_do(own_stack: Stack) -> None:

@@ -7,7 +7,16 @@ import pytest
 
 from logektor.errors import AlreadyRunning, StackError
 from logektor.homes import announce, home_in_use
-from logektor.running import Running, RunningPart, created_at, end_leftovers, hold, is_running, write_running
+from logektor.running import (
+    Running,
+    RunningPart,
+    created_at,
+    end_leftovers,
+    hold,
+    is_running,
+    read_running,
+    write_running,
+)
 from logektor.settings import StackSettings
 
 URLS = {"dashboard": "http://127.0.0.1:1/", "dagster": "http://127.0.0.1:2"}
@@ -34,6 +43,7 @@ def test_what_a_killed_up_left_running_is_ended_but_no_stranger_with_the_same_id
         assert left.poll() is None
         write_running(tmp_path, running_with(RunningPart("query", "healthy", 0, left.pid, created_at(left.pid))))
         assert end_leftovers(tmp_path) == ["query"]
+        assert read_running(tmp_path) is None
         left.wait(10)
     finally:
         left.kill()
