@@ -1,0 +1,46 @@
+"""A home with a lake, the project's definitions on it, and what the daemon does, in this process."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from dagster_project.definitions import defs
+from dagster_project.defs.reports.sensors import refresh
+from dagster_project.lake_resource import LakeResource
+from lake.location import Lake
+from tests.refresh.landing import Landing
+
+
+class Home:
+    """One folder; `instance` remembers runs and partitions."""
+
+    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+        self.folder = folder
+        self.instance = instance
+        self.lake = Lake(str(folder / "lake"))
+        self.landing = Landing(self.lake)
+        self.resource = LakeResource(uri=self.lake.uri, sites_file=str(folder / "sites.toml"))
+        self.definitions = dg.Definitions.merge(
+            dg.Definitions(assets=list(defs().assets or []), asset_checks=list(defs().asset_checks or [])),
+            dg.Definitions(resources={"lake": self.resource}, executor=dg.in_process_executor),
+        )
+
+    def look(self) -> dg.SensorResult | dg.SkipReason:
+        """What the sensor says now; days that it adds are added."""
+        context = dg.build_sensor_context(self.instance, resources={"lake": self.resource})
+        said = refresh(context)
+        assert isinstance(said, dg.SensorResult | dg.SkipReason)
+        for request in getattr(said, "dynamic_partitions_requests", None) or ():
+            self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+        return said
+
+    def run(self, request: dg.RunRequest, *tables: str, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
+        """Runs what the sensor asked for: all tables, or those that are named."""
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=self.instance,
+            run_config=request.run_config,
+            tags={**request.tags, "dagster/sensor_name": "refresh"},
+            asset_selection=[dg.AssetKey(table) for table in tables] or None,
+            raise_on_error=raise_on_error,
+        )

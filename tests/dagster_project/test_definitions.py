@@ -1,0 +1,124 @@
+"""The project as Dagster loads it, and what it shows to those who look at the graph."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.days import DAYS
+from dagster_project.definitions import defs
+from dagster_project.defs.reports.assets import report_asset
+from dagster_project.lake_resource import LakeResource
+from dagster_project.table_check import key_check
+from pipelines.reports.all_reports import REPORTS, load_reports
+from pipelines.reports.clean_events import EVENTS
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dg.Definitions:
+    definitions: dg.Definitions = defs()
+    dg.Definitions.validate_loadable(definitions)
+    return definitions
+
+
+def graph(definitions: dg.Definitions) -> dict[str, set[str]]:
+    assets = definitions.resolve_asset_graph()
+    return {
+        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
+        for key in assets.get_all_asset_keys()
+    }
+
+
+def test_lineage_runs_from_the_collector_to_the_reports(loaded: dg.Definitions) -> None:
+    assert graph(loaded) == {
+        "kafka/logektor.events.v1": set(),
+        "kafka/logektor.rejected.v1": set(),
+        "raw_events": {"kafka/logektor.events.v1"},
+        "dead_letters": {"kafka/logektor.events.v1", "kafka/logektor.rejected.v1"},
+        "events": {"raw_events"},
+        "sessions": {"events"},
+        "traffic": {"events", "sessions"},
+        "pages": {"events", "sessions"},
+        "sources": {"sessions"},
+        "actions": {"events"},
+    }
+
+
+def test_every_asset_says_what_it_is_and_where_it_belongs(loaded: dg.Definitions) -> None:
+    assets = loaded.resolve_asset_graph()
+    for key in assets.get_all_asset_keys():
+        assert assets.get(key).description, key
+        assert assets.get(key).group_name in {"collected", "landed", "clean", "reports"}, key
+        assert assets.get(key).kinds, key
+
+
+def test_what_dagster_shows_of_a_table_is_its_definition(loaded: dg.Definitions) -> None:
+    assets = loaded.resolve_asset_graph()
+    for spec in (EVENTS, *(report.spec for report in REPORTS)):
+        node = assets.get(dg.AssetKey(spec.name))
+        schema = node.metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert [column.name for column in schema.columns] == list(spec.schema)
+        assert node.description == spec.description
+        assert node.partitions_def == DAYS
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_every_table_has_a_check_of_its_key_and_the_sums_are_checked(loaded: dg.Definitions) -> None:
+    checks = {(key.asset_key.to_user_string(), key.name) for key in loaded.resolve_asset_graph().asset_check_keys}
+    tables = ("events", *(report.name for report in REPORTS))
+    assert checks == {
+        *((table, "key_is_unique") for table in tables),
+        ("events", "adds_up_with_raw_events"),
+        ("traffic", "adds_up_with_events"),
+    }
+
+
+def test_sensor_and_schedules_run_without_being_switched_on(loaded: dg.Definitions) -> None:
+    assert {sensor.name: sensor.default_status for sensor in loaded.sensors or ()} == {
+        "refresh": dg.DefaultSensorStatus.RUNNING
+    }
+    schedules = [one for one in loaded.schedules or () if isinstance(one, dg.ScheduleDefinition)]
+    assert {schedule.name for schedule in schedules} == {"compact_every_10_minutes", "forget_old_runs_hourly"}
+    assert all(schedule.default_status == dg.DefaultScheduleStatus.RUNNING for schedule in schedules)
+
+
+def test_a_report_of_another_package_gets_its_asset_and_its_check() -> None:
+    installed = EntryPoint("hits", "tests.dagster_project.other_package:HITS", "logektor.reports")
+    report = load_reports([installed])[-1]
+    other = dg.Definitions(
+        assets=[report_asset(report)],
+        asset_checks=[key_check(report.spec, blocking=False)],
+        resources={"lake": LakeResource(uri="lake", sites_file="sites.toml")},
+    )
+    assert graph(other)["hits"] == {"events"}
+    assert [key.name for key in other.resolve_asset_graph().asset_check_keys] == ["key_is_unique"]
+
+
+def _run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment: Mapping[str, str] = {
+        "LOGEKTOR_HOME": str(home),
+        "DAGSTER_HOME": str(home),
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "HOME": str(home),
+    }
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False)
+
+
+@pytest.mark.slow
+def test_dagster_finds_the_project_by_its_workspace(tmp_path: Path) -> None:
+    validated = _run(tmp_path, str(BIN / "dagster"), "definitions", "validate", "-w", "workspace.yaml")
+    assert validated.returncode == 0, validated.stderr
+
+
+@pytest.mark.slow
+def test_dg_finds_the_project_by_its_pyproject(tmp_path: Path) -> None:
+    checked = _run(tmp_path, str(BIN / "dg"), "check", "defs")
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -1,0 +1,99 @@
+"""The daemon, a code server and runs as processes, as `up` and `dagster dev` have them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+import psutil
+import pytest
+
+from dagster_project.instance import write_instance
+from lake.location import Lake
+from lake.table_version import open_version
+from pipelines.reports.traffic import TRAFFIC
+from tests.refresh.landing import Landing
+
+ROOT = Path(__file__).parent.parent.parent
+SECONDS = 150.0
+
+pytestmark = pytest.mark.slow
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
+        time.sleep(0.2)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A part of Dagster in a process group of its own, as `up` starts it; its end is the end of its children."""
+    environment = {**os.environ, "LOGEKTOR_HOME": str(home), "DAGSTER_HOME": str(home / "dagster")}
+    with (home / "log.txt").open("ab") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        try:
+            yield started
+        finally:
+            kill(started)
+
+
+def kill(started: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to the process and all that it started."""
+    if started.poll() is None:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+@contextmanager
+def code_server(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    words = ("dagster", "api", "grpc", "--module-name", "dagster_project.definitions", "--host", "127.0.0.1")
+    with process(home, *words, "--port", str(port), "--location-name", "logektor") as started:
+        yield started
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    write_instance(tmp_path)
+    return tmp_path
+
+
+def events_in_traffic(home: Path) -> int:
+    counted = open_version(Lake(str(home / "lake")), TRAFFIC.spec).scan().select(pl.col("events").sum())
+    return int(counted.collect().item() or 0)
+
+
+def run_processes(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in str(child.cmdline())]
+
+
+def test_landed_events_are_in_reports_soon_also_after_a_run_was_killed(home: Path) -> None:
+    port = free_port()
+    workspace = home / "dagster" / "workspace.yaml"
+    workspace.write_text(f"load_from: [{{grpc_server: {{host: 127.0.0.1, port: {port}, location_name: logektor}}}}]")
+    landing = Landing(Lake(str(home / "lake")))
+    landing.land(*({"visitor_id": "ann"} for _ in range(3)))
+    with process(home, "dagster._daemon", "run", "--workspace", str(workspace)):
+        with code_server(home, port) as server:
+            until(lambda: bool(run_processes(server)), "a run's process")
+            kill(server)
+        with code_server(home, port):
+            until(lambda: events_in_traffic(home) == 3, "traffic after the killed run")
+            landing.land({"visitor_id": "bob"})
+            until(lambda: events_in_traffic(home) == 4, "traffic after one more event")

@@ -1,0 +1,227 @@
+"""From landed events to reports as the sensor and the assets do it."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from dagster_project.defs.reports.sensors import MAX_RUNS, PAUSE, PAUSE_AFTER_FAILURE
+from dagster_project.table_asset import BuildConfig
+from lake.events_table import EventsTable
+from lake.report_table import ReportTable
+from lake.table_version import open_version
+from pipelines.refresh.events import take_in
+from pipelines.refresh.reports import build
+from pipelines.reports.all_reports import REPORTS
+from pipelines.reports.clean_events import EVENTS
+from pipelines.reports.sessions import SESSIONS
+from pipelines.reports.traffic import TRAFFIC
+from tests.dagster_project.home import Home
+from tests.reports.rows import DAY, NOON, SITE
+
+NEXT_DAY = DAY + timedelta(days=1)
+
+
+def on(day: date, **values: object) -> dict[str, object]:
+    """A landed page view of a visitor at noon of a day."""
+    return {"occurred_at": NOON + (day - DAY), "visitor_id": "ann", **values}
+
+
+def requests(said: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
+    assert isinstance(said, dg.SensorResult), said
+    return list(said.run_requests or ())
+
+
+def days_of(request: dg.RunRequest) -> tuple[str, str]:
+    return request.tags["dagster/asset_partition_range_start"], request.tags["dagster/asset_partition_range_end"]
+
+
+def events_in_traffic(home: Home) -> dict[date, int]:
+    return dict(open_version(home.lake, TRAFFIC.spec).scan().select("date", "events").collect().iter_rows())
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    for pause in ("PAUSE", "PAUSE_AFTER_FAILURE"):
+        monkeypatch.setattr(f"dagster_project.defs.reports.sensors.{pause}", timedelta())
+
+
+def test_nothing_landed_asks_for_no_run(home: Home) -> None:
+    said = home.look()
+    assert isinstance(said, dg.SkipReason)
+    assert said.skip_message == "All tables have everything that was landed."
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_one_run_brings_landed_events_into_all_reports(home: Home) -> None:
+    home.landing.land(on(DAY), on(NEXT_DAY), on(NEXT_DAY))
+    (request,) = requests(home.look())
+    assert days_of(request) == ("2026-11-20", "2026-11-21")
+    result = home.run(request)
+    assert result.success
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    assert events_in_traffic(home) == {DAY: 1, NEXT_DAY: 2}
+    assert isinstance(home.look(), dg.SkipReason)
+    assert sorted(file.name for file in home.folder.glob("reports_parquet/*/*.parquet")) == ["2026-11.parquet"] * 4
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_each_day_shows_its_rows_and_no_row_of_a_table(home: Home) -> None:
+    home.landing.land(on(DAY), on(NEXT_DAY), on(NEXT_DAY))
+    result = home.run(requests(home.look())[0])
+    shown = {
+        event.partition: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("events")
+    }
+    assert shown["2026-11-20"]["dagster/partition_row_count"].value == 1
+    assert shown["2026-11-21"]["dagster/partition_row_count"].value == 2
+    assert "ann" not in str([event.materialization.metadata for event in result.get_asset_materialization_events()])
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_late_event_of_2015_asks_for_its_day_alone(home: Home) -> None:
+    home.landing.land(on(DAY), on(NEXT_DAY))
+    home.run(requests(home.look())[0])
+    before = open_version(home.lake, TRAFFIC.spec)
+    home.landing.land(on(date(2015, 5, 17)))
+    (request,) = requests(home.look())
+    assert days_of(request) == ("2015-05-17", "2015-05-17")
+    home.run(request)
+    after = open_version(home.lake, TRAFFIC.spec)
+    assert set(events_in_traffic(home)) == {DAY, NEXT_DAY, date(2015, 5, 17)}
+    assert [after.files(day) for day in (DAY, NEXT_DAY)] == [before.files(day) for day in (DAY, NEXT_DAY)]
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_duplicate_is_taken_in_and_changes_no_report(home: Home) -> None:
+    home.landing.land(on(DAY, event_id="a"))
+    home.run(requests(home.look())[0])
+    before = open_version(home.lake, TRAFFIC.spec).number
+    home.landing.land(on(DAY, event_id="a"))
+    home.run(requests(home.look())[0])
+    assert open_version(home.lake, TRAFFIC.spec).number == before
+    assert isinstance(home.look(), dg.SkipReason)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_days_that_turn_up_during_a_run_come_with_the_next(home: Home) -> None:
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+    home.landing.land(on(NEXT_DAY))
+    home.run(request)
+    assert events_in_traffic(home) == {DAY: 1}
+    (following,) = requests(home.look())
+    home.run(following)
+    assert events_in_traffic(home) == {DAY: 1, NEXT_DAY: 1}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_many_days_apart_are_asked_for_a_few_at_a_time(home: Home) -> None:
+    home.landing.land(*(on(DAY + timedelta(days=number)) for number in range(20)))
+    home.look()
+    take_in(home.lake, {})
+    for number in range(1, 20, 2):
+        for report in REPORTS:
+            build(home.lake, report, [DAY + timedelta(days=number)])
+    asked = [days_of(request) for request in requests(home.look())]
+    assert asked == [(day, day) for day in ("2026-12-08", "2026-12-06", "2026-12-04", "2026-12-02")]
+    assert len(asked) == MAX_RUNS
+
+
+def test_a_refresh_is_not_asked_for_while_one_runs_or_just_began(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+    home.run(request)
+    home.landing.land(on(DAY))
+    said = home.look()
+    assert isinstance(said, dg.SkipReason)
+    assert f"less than {PAUSE.total_seconds():.0f} seconds ago" in str(said.skip_message)
+    monkeypatch.setattr("dagster_project.defs.reports.sensors.PAUSE", timedelta())
+    assert requests(home.look())
+    running = home.instance.create_run_for_job(
+        home.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.STARTED,
+        tags={"dagster/sensor_name": "refresh"},
+    )
+    said = home.look()
+    assert isinstance(said, dg.SkipReason)
+    assert said.skip_message == f"Run {running.run_id[:8]} is refreshing tables."
+
+
+def test_after_a_failure_the_pause_is_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dagster_project.defs.reports.sensors.PAUSE", timedelta())
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+
+    def broken(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventsTable, "append", broken)
+        assert not home.run(request, raise_on_error=False).success
+    said = home.look()
+    assert isinstance(said, dg.SkipReason)
+    assert f"{PAUSE_AFTER_FAILURE.total_seconds():.0f} seconds" in str(said.skip_message)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_refresh_that_fails_half_way_leaves_whole_days_and_is_finished_by_the_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.landing.land(on(DAY), on(NEXT_DAY))
+    (request,) = requests(home.look())
+    replace = ReportTable.replace
+
+    def replace_one_day(table: ReportTable, day: date, rows: pl.DataFrame, revision: int) -> bool:
+        if "visits" in rows.columns and day == NEXT_DAY:
+            raise OSError("No space left on device")
+        return replace(table, day, rows, revision)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReportTable, "replace", replace_one_day)
+        assert not home.run(request, raise_on_error=False).success
+    assert events_in_traffic(home) == {DAY: 1}
+    (again,) = requests(home.look())
+    assert days_of(again) == ("2026-11-21", "2026-11-21")
+    home.run(again)
+    assert events_in_traffic(home) == {DAY: 1, NEXT_DAY: 1}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_backfill_makes_a_day_anew_from_what_was_landed(home: Home) -> None:
+    home.landing.land(on(DAY), on(DAY))
+    home.run(requests(home.look())[0])
+    table = EventsTable(home.lake, EVENTS)
+    table.replace_days(table.read(), [DAY], table.read().scan([DAY]).head(1).collect())
+    assert BuildConfig().rebuild
+    home.run(dg.RunRequest(tags={"dagster/partition": "2026-11-20"}))
+    assert events_in_traffic(home) == {DAY: 2}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_days_time_zone_is_that_of_its_site(home: Home) -> None:
+    (home.folder / "sites.toml").write_text(
+        f'[[site]]\ndomain = "{SITE}"\nwrite_key = "w"\nserver_key = "s"\ntime_zone = "Pacific/Auckland"\n'
+    )
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+    assert days_of(request) == ("2026-11-21", "2026-11-21")
+    home.run(request)
+    assert events_in_traffic(home) == {NEXT_DAY: 1}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_reports_are_not_built_from_events_with_a_repeated_key(home: Home) -> None:
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+    take_in(home.lake, {})
+    table = EventsTable(home.lake, EVENTS)
+    row = table.read().scan().collect()
+    table.replace_days(table.read(), [DAY], pl.concat([row, row]))
+    result = home.run(request, raise_on_error=False)
+    failed = {check.asset_check_key for check in result.get_asset_check_evaluations() if not check.passed}
+    assert dg.AssetCheckKey(dg.AssetKey("events"), "key_is_unique") in failed
+    assert events_in_traffic(home) == {}
+    assert open_version(home.lake, SESSIONS.spec).number == -1
