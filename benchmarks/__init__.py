@@ -1,0 +1,1 @@
+"""Measurements, never assertions: ratios taken side by side in one run, with machine and commit."""
