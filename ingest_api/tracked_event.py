@@ -85,7 +85,8 @@ class TrackedEvent(msgspec.Struct, kw_only=True, frozen=True, rename="camel", fo
 class UnparsedLine(msgspec.Struct, kw_only=True, frozen=True, rename="camel"):
     """A line of a log that its importer could not read: it is rejected, and so kept."""
 
-    raw: Annotated[str, Meta(description="the line as it is")]
+    raw: Annotated[str, Meta(description="the line as it is")] | None = None
+    raw_base64: Annotated[bytes, Meta(description="the same in base64, where the line is not UTF-8")] | None = None
     event_id: Annotated[EventId, Meta(description="made by the importer")] | None = None
     site: Annotated[str, Meta(description="the site's domain")] | None = None
 
@@ -134,13 +135,14 @@ def claimed_site(body: bytes) -> str | None:
 def _rejection(body: bytes, complaint: str) -> EventRejected:
     try:
         line = _line_decoder.decode(body)
+        raw = line.raw_base64 if line.raw is None else line.raw.encode()
     except (msgspec.ValidationError, *UNREADABLE):
+        raw = None
+    if raw is None:
         field = _field(complaint)
         sentence = complaint.split(" - at ")[0].replace("`", "")
         return EventRejected("invalid", f"{field}: {sentence}." if field else f"{sentence}.", field)
-    return EventRejected(
-        "unparsed_line", "raw: a line that its importer could not read.", "raw", body=line.raw.encode()
-    )
+    return EventRejected("unparsed_line", "raw: a line that its importer could not read.", "raw", body=raw)
 
 
 def _field(complaint: str) -> str | None:

@@ -1,5 +1,6 @@
 """POST /track, from the request to the record."""
 
+import base64
 from collections.abc import AsyncIterator
 
 import pytest
@@ -118,6 +119,13 @@ def test_a_line_that_its_importer_could_not_read_is_kept_as_the_line(api: Api) -
     assert answer.json()["error"]["code"] == "unparsed_line"
     (kept,) = api.rejections()
     assert (kept.reason, kept.body) == ("unparsed_line", "GET / ä".encode())
+
+
+def test_a_line_that_is_not_utf_8_is_kept_with_its_very_bytes(api: Api) -> None:
+    line = b"GET /\xff\xfe \x00"
+    api.track({"eventId": "line-1", "rawBase64": base64.b64encode(line).decode()})
+    (kept,) = api.rejections()
+    assert (kept.reason, kept.body) == ("unparsed_line", line)
 
 
 def test_a_rejected_event_that_could_not_be_kept_is_to_be_sent_again(api: Api) -> None:
