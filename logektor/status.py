@@ -10,9 +10,8 @@ from rich.console import Group, RenderableType
 from event_stream.kafka_ends import read_ends
 from event_stream.topics import EVENTS, REJECTED
 from lake.catalogue import Catalogue
-from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
-from lake.raw import count_landed
+from lake.raw import count_landed, read_snapshot
 from logektor.errors import NotRunning
 from logektor.running import Running, is_running, read_running
 from logektor.screens import parts_table, whole
@@ -76,7 +75,8 @@ def lag(running: Running, lake: Lake) -> int | None:
         ends = read_ends(running.kafka, (EVENTS, REJECTED), seconds=2.0)
     except KafkaException:
         return None
-    landed = DeltaLandingTable(lake).landed((place.stream_id, place.partition) for place in ends)
+    snapshot = read_snapshot(lake)
+    landed = snapshot.next_offsets if snapshot is not None else {}
     return sum(end - landed.get((place.stream_id, place.partition), 0) for place, end in ends.items())
 
 
