@@ -1,7 +1,5 @@
 """Answers as ASGI sends them, and the one shape of an error."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from ingest_api.errors import NotDurable, Refusal
@@ -14,7 +12,7 @@ HeaderList = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct):
     """A whole answer."""
 
     status: int

@@ -1,7 +1,7 @@
 """POST /track and POST /batch: read, validate, produce, and answer when Kafka has it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -64,13 +64,7 @@ class Collector:
         """One event. Raises RequestRefused or NotDurable."""
         content_type(headers)
         body = await read_body(headers, receive, self._bounds.body_bytes)
-        checked = self._check(body, self._sender(scope, headers))
-        _require_durable(await self._writer.write((checked.record,)))
-        if checked.rejection is not None:
-            _count_rejected(checked.site, checked.rejection)
-            return refused(checked.rejection)
-        metrics.events_accepted[checked.site] += 1
-        return accepted(TrackAnswer(checked.event_id))
+        return await self._track(self._check(body, self._sender(scope, headers)))
 
     async def batch(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
         """Many events. Raises RequestRefused or NotDurable."""
@@ -81,11 +75,11 @@ class Collector:
             events = split_batch(body, media_type, self._bounds.batch_events)
         except EventRejected as rejection:
             site = self._admission.grant(sender.key, sender.origin, None).site.domain
-            _require_durable(await self._writer.write((_kept(body, rejection, site, sender.received_at).record,)))
-            _count_rejected(site, rejection)
-            return refused(rejection)
+            return await self._track(_kept(body, rejection, site, sender.received_at))
         checked = [self._check(event, sender) for event in events]
-        _require_durable(await self._writer.write([event.record for event in checked]))
+        for refusal in await self._writer.write([event.record for event in checked]):
+            if refusal is not None:
+                raise _not_durable(refusal)
         rejected = []
         for index, event in enumerate(checked):
             if event.rejection is None:
@@ -97,13 +91,23 @@ class Collector:
                 )
         return accepted(BatchAnswer(len(checked) - len(rejected), rejected))
 
+    async def _track(self, checked: Checked) -> Answer:
+        (refusal,) = await self._writer.write((checked.record,))
+        if refusal is not None:
+            raise _not_durable(refusal)
+        if checked.rejection is not None:
+            _count_rejected(checked.site, checked.rejection)
+            return refused(checked.rejection)
+        metrics.events_accepted[checked.site] += 1
+        return accepted(TrackAnswer(checked.event_id))
+
     def _sender(self, scope: Scope, headers: Headers) -> Sender:
         client = scope["client"]
         return Sender(
             client[0] if client else "",
             headers.get(b"user-agent"),
-            origin_of(headers),
-            key_of(scope, headers),
+            origin_of(headers) if b"origin" in headers else None,
+            key_of(scope, headers) if b"authorization" in headers or scope["query_string"] else None,
             self._now(),
         )
 
@@ -123,10 +127,8 @@ class Collector:
         return Checked(record, event.site, event.event_id)
 
 
-def _require_durable(results: Sequence[WriteRefused | None]) -> None:
-    for refusal in results:
-        if refusal is not None:
-            raise NotDurable(f"Not stored: {refusal}. Send the request again, with the same event ids.")
+def _not_durable(refusal: WriteRefused) -> NotDurable:
+    return NotDurable(f"Not stored: {refusal}. Send the request again, with the same event ids.")
 
 
 def _count_rejected(site: str, rejection: EventRejected) -> None:

@@ -1,6 +1,7 @@
 """The server process: granian with one worker."""
 
 import math
+import signal
 import socket
 from functools import partial
 from typing import Any
@@ -38,6 +39,9 @@ def serve(settings: CollectorSettings) -> None:
 
 
 def _load(settings: CollectorSettings) -> Any:
+    # The fork has its parent's handlers, which would swallow a signal until the worker sets its own.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Only the worker needs it: the process that watches over the workers stays small.
     from ingest_api.application import Application
 

@@ -14,6 +14,9 @@ from ingest_api.kept_address import kept_address, path_of
 from ingest_api.salts import Salts
 from ingest_api.tracked_event import TrackedEvent
 
+_VARIANT_HIGH, _VARIANT_LOW = 1 << 63, 1 << 62
+"""The two bits of a UUID that say how it is laid out."""
+
 _MAX_ID = 500
 _MAX_ADDRESS = 4_000
 _MAX_USER_AGENT = 1_000
@@ -43,20 +46,35 @@ def encode_tracked(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: S
 def stamp(tracked: TrackedEvent, grant: Grant, sender: Sender, salts: Salts) -> Event:
     """The event with all that the collector knows of it. Raises EventRejected."""
     site, server = grant.site, grant.server
-    if not server and (tracked.client_ip is not None or tracked.user_agent is not None):
-        raise _server_key_needed("clientIp" if tracked.client_ip is not None else "userAgent")
-    object_type, object_id = _typed(tracked.object_type, tracked.object_id, "object")
-    subject_type, subject_id = _typed(tracked.subject_type, tracked.subject_id, "subject")
-    visitor_id, user_id = tracked.visitor_id, tracked.user_id
+    object_type, object_id = tracked.object_type, tracked.object_id
+    subject_type, subject_id = tracked.subject_type, tracked.subject_id
+    visitor_id, user_id, session_id = tracked.visitor_id, tracked.user_id, tracked.session_id
+    # Looked at one by one and not in a loop: this is where a collector spends its time.
+    if isinstance(object_id, int):
+        object_id = _text(object_id, "objectId")
+    if isinstance(subject_id, int):
+        subject_id = _text(subject_id, "subjectId")
     if isinstance(visitor_id, int):
         visitor_id = _text(visitor_id, "visitorId")
     if isinstance(user_id, int):
         user_id = _text(user_id, "userId")
-    session_id = tracked.session_id
     if isinstance(session_id, int):
         session_id = _text(session_id, "sessionId")
-    names_actor = visitor_id is not None or user_id is not None or object_id is not None
-    ip, user_agent = _client(tracked, sender, names_actor)
+    if object_type is None and object_id is not None:
+        raise _type_needed("object")
+    if subject_type is None and subject_id is not None:
+        raise _type_needed("subject")
+    ip: str | None = None
+    user_agent: str | None = None
+    if tracked.client_ip is not None or tracked.user_agent is not None:
+        if not server:
+            raise _server_key_needed("clientIp" if tracked.client_ip is not None else "userAgent")
+        ip, user_agent = tracked.client_ip, tracked.user_agent
+    elif sender.origin is not None or (visitor_id is None and user_id is None and object_id is None):
+        # A server's own address never makes a visitor of somebody it names.
+        ip = sender.ip
+        if sender.user_agent is not None:
+            user_agent = sender.user_agent.decode("latin-1")[:_MAX_USER_AGENT]
     if visitor_id is None:
         if user_id is not None:
             visitor_id = user_id
@@ -103,30 +121,9 @@ def hashed_visitor(salt: bytes, site: str, ip: str, user_agent: str | None) -> s
 
 def new_event_id(received_at: int) -> str:
     """A UUIDv7: milliseconds since 1970 UTC, then chance."""
-    milliseconds, chance = received_at // 1_000, random.getrandbits(74)  # unique is enough, it need not be secret
-    return (
-        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{chance >> 62:03x}-"
-        f"{0x8000 | chance >> 48 & 0x3FFF:04x}-{chance & 0xFFFF_FFFF_FFFF:012x}"
-    )
-
-
-def _client(tracked: TrackedEvent, sender: Sender, names_actor: bool) -> tuple[str | None, str | None]:
-    """Address and User-Agent of the visitor. A server's own never make a visitor of it."""
-    if tracked.client_ip is not None or tracked.user_agent is not None:
-        return tracked.client_ip, tracked.user_agent
-    if sender.origin is not None or not names_actor:
-        user_agent = sender.user_agent
-        return sender.ip, user_agent.decode("latin-1")[:_MAX_USER_AGENT] if user_agent is not None else None
-    return None, None
-
-
-def _typed(kind: str | None, identifier: str | int | None, role: str) -> tuple[str | None, str | None]:
-    """Kind and id of an object or a subject."""
-    if identifier is None:
-        return kind, None
-    if kind is None:
-        raise EventRejected("invalid", f"{role}Type: needed where {role}Id is given.", f"{role}Type")
-    return kind, _text(identifier, f"{role}Id") if isinstance(identifier, int) else identifier
+    chance = random.getrandbits(76) & ~_VARIANT_LOW | _VARIANT_HIGH  # it need be unique, not secret
+    digits = f"{received_at // 1_000:012x}7{chance:019x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _text(identifier: int, field: str) -> str:
@@ -141,6 +138,10 @@ def _address(url: str, field: str) -> str:
     if len(kept) > _MAX_ADDRESS:
         raise EventRejected("invalid", f"{field}: expected at most {_MAX_ADDRESS} characters of what is kept.", field)
     return kept
+
+
+def _type_needed(role: str) -> EventRejected:
+    return EventRejected("invalid", f"{role}Type: needed where {role}Id is given.", f"{role}Type")
 
 
 def _server_key_needed(field: str) -> EventRejected:
