@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from dagster_project.defs.reports.sensors import MAX_RUNS, PAUSE, PAUSE_AFTER_FAILURE
+from dagster_project.defs.reports.sensors import MAX_RUNS, PAUSE, PAUSE_AFTER_FAILURES
 from dagster_project.table_asset import BuildConfig
 from lake.events_table import EventsTable
 from lake.report_table import ReportTable
@@ -43,7 +43,7 @@ def events_in_traffic(home: Home) -> dict[date, int]:
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    for pause in ("PAUSE", "PAUSE_AFTER_FAILURE"):
+    for pause in ("PAUSE", "PAUSE_AFTER_FAILURES"):
         monkeypatch.setattr(f"dagster_project.defs.reports.sensors.{pause}", timedelta())
 
 
@@ -150,20 +150,21 @@ def test_a_refresh_is_not_asked_for_while_one_runs_or_just_began(home: Home, mon
     assert said.skip_message == f"Run {running.run_id[:8]} is refreshing tables."
 
 
-def test_after_a_failure_the_pause_is_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_two_failures_in_a_row_the_pause_is_longer(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dagster_project.defs.reports.sensors.PAUSE", timedelta())
     home.landing.land(on(DAY))
-    (request,) = requests(home.look())
 
     def broken(*_: object) -> None:
         raise OSError("No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(EventsTable, "append", broken)
-        assert not home.run(request, raise_on_error=False).success
+        for _ in range(2):
+            (request,) = requests(home.look())
+            assert not home.run(request, raise_on_error=False).success
     said = home.look()
     assert isinstance(said, dg.SkipReason)
-    assert f"{PAUSE_AFTER_FAILURE.total_seconds():.0f} seconds" in str(said.skip_message)
+    assert f"{PAUSE_AFTER_FAILURES.total_seconds():.0f} seconds" in str(said.skip_message)
 
 
 @pytest.mark.usefixtures("no_pause")
