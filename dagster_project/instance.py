@@ -32,7 +32,7 @@ def _settings(folder: Path) -> dict[str, object]:
         "run_launcher": {"module": "dagster_project.run_launcher", "class": "WatchedRunLauncher"},
         "run_monitoring": {
             "enabled": True,
-            "start_timeout_seconds": 120,
+            "start_timeout_seconds": 60,
             "cancel_timeout_seconds": 60,
             "poll_interval_seconds": 10,
             "max_resume_run_attempts": 0,

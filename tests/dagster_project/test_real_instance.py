@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
-import psutil
 import pytest
 
 from dagster_project.instance import write_instance
@@ -84,9 +84,9 @@ def events_in_traffic(home: Path) -> int:
     return int(counted.collect().item() or 0)
 
 
-def run_processes(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    children = psutil.Process(server.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in str(child.cmdline())]
+def runs_in(home: Path, status: dg.DagsterRunStatus) -> int:
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        return len(instance.get_runs(dg.RunsFilter(statuses=[status])))
 
 
 def test_landed_events_are_in_reports_soon_also_after_a_run_was_killed(home: Path) -> None:
@@ -98,9 +98,10 @@ def test_landed_events_are_in_reports_soon_also_after_a_run_was_killed(home: Pat
     daemon = ("dagster._daemon", "run", "--workspace", str(workspace))
     # The daemon comes second, as with `up`: two that start at once on a new home both create its files.
     with code_server(home, port) as server, process(home, *daemon):
-        until(lambda: bool(run_processes(server)), "a run's process")
+        until(lambda: runs_in(home, dg.DagsterRunStatus.STARTED) == 1, "a run")
         kill(server)
         with code_server(home, port):
+            until(lambda: runs_in(home, dg.DagsterRunStatus.FAILURE) == 1, "the end of the killed run")
             until(lambda: events_in_traffic(home) == 3, "traffic after the killed run")
             landing.land({"visitor_id": "bob"})
             until(lambda: events_in_traffic(home) == 4, "traffic after one more event")
