@@ -1,6 +1,7 @@
 """The collector put together: what lives as long as a worker process does."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -61,10 +62,12 @@ class Application:
             queue_bytes=settings.queue_bytes,
         )
         bounds = Bounds(settings.max_body_bytes, settings.max_batch_events)
+        metrics.REQUESTS_WAITING.set_function(writer.waiting)
         admission = Admission(self._sites, settings.default_site)
         collector = Collector(admission, self._salts, writer, bounds)
         rest = service(lambda: self._topics_exist and writer.healthy())
         self._paths = HotPaths(collector, admission, rest)
+        _spare_the_garbage_collector()
         tasks = [asyncio.create_task(self._look_after(writer)), asyncio.create_task(self._create_topics())]
         try:
             yield
@@ -96,3 +99,10 @@ class Application:
                 _log.warning("The collector's main process is gone: its worker stops.")
                 os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _spare_the_garbage_collector() -> None:
+    """What was loaded stays, and events make no cycles: looking for them as often as by default costs a tenth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

@@ -36,6 +36,7 @@ REQUESTS_NOT_DURABLE = Counter(
 )
 REQUESTS_FAILED = Counter("logektor_requests_failed", "Requests answered 500: a fault of the collector itself.")
 KAFKA_UP = Gauge("logektor_kafka_up", "1 while Kafka is reachable, else 0.")
+REQUESTS_WAITING = Gauge("logektor_requests_waiting", "Requests that wait for Kafka to acknowledge their events.")
 SITES_TROUBLE = Gauge(
     "logektor_sites_trouble", "1 while sites.toml can't be read and the sites known before stay in use, else 0."
 )
