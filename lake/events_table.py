@@ -10,7 +10,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.errors import LakeAway, TableConflict
 from lake.location import Lake
-from lake.progress import Progress, app_id
+from lake.progress import Progress, app_id, progress_of
 from lake.report_table import WRITER
 from lake.table_metadata import declare
 from lake.table_spec import TableSpec
@@ -20,15 +20,9 @@ TAKEN_IN = "taken_in"
 """Who commits the progress of `events`: the offsets of `landed` up to which its rows were read."""
 
 
-def progress_of(events: TableVersion) -> Progress:
+def taken_in(events: TableVersion) -> Progress:
     """How far a version of `events` has read what was landed."""
-    progress = {}
-    for transaction, offset in events.transactions.items():
-        owner, _, place = transaction.partition("/")
-        if owner == TAKEN_IN:
-            stream_id, _, partition = place.rpartition("/")
-            progress[stream_id, int(partition)] = offset
-    return progress
+    return progress_of(TAKEN_IN, events.transactions)
 
 
 class EventsTable:
@@ -99,7 +93,7 @@ class EventsTable:
 
 def _transactions(seen: TableVersion, days: Iterable[date], next_progress: Progress) -> CommitProperties:
     revisions = [Transaction(revision_id(seen.spec.name, day), seen.revision(day) + 1) for day in days]
-    before = progress_of(seen)
+    before = taken_in(seen)
     moved = {place: offset for place, offset in next_progress.items() if before.get(place) != offset}
     progress = [Transaction(app_id(TAKEN_IN, *place), offset) for place, offset in moved.items()]
     return CommitProperties(app_transactions=[*revisions, *progress])

@@ -6,7 +6,7 @@ from datetime import date
 
 import polars as pl
 
-from lake.events_table import progress_of
+from lake.events_table import taken_in
 from lake.location import Lake
 from lake.raw import scan_raw_events
 from lake.table_version import TableVersion, open_version
@@ -39,7 +39,7 @@ class Balance:
 def balance(lake: Lake, days: Collection[date], time_zones: Mapping[str, str]) -> Balance:
     """Compares `events` with what was landed, row by row and without the rules that built it. Raises LakeAway."""
     seen = open_version(lake, EVENTS)
-    all_landed = scan_raw_events(lake).filter(below(progress_of(seen)))
+    all_landed = scan_raw_events(lake).filter(below(taken_in(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))
     landed = thin(all_landed.filter(landed_on(days)), time_zones).filter(on_these_days).collect(engine="streaming")
     events = seen.scan(days).select(*EVENT, *PLACE).collect(engine="streaming")

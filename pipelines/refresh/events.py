@@ -9,7 +9,7 @@ from typing import TypeVar
 import polars as pl
 
 from lake.errors import TableConflict
-from lake.events_table import EventsTable, progress_of
+from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
 from lake.progress import Progress
 from lake.raw import LandedSince, read_landed_since, scan_raw_events
@@ -58,7 +58,7 @@ def take_in(lake: Lake, time_zones: Mapping[str, str], step: int = STEP) -> Take
 
 def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) -> set[date]:
     """The days of the landed events that a version of `events` has not taken in. Raises LakeAway."""
-    since = read_landed_since(lake, progress_of(seen))
+    since = read_landed_since(lake, taken_in(seen))
     days = since.rows.select(local_date(pl.col("occurred_at"), time_zones)).unique().collect(engine="streaming")
     return set(days.to_series())
 
@@ -90,7 +90,7 @@ def _retried(change: Callable[[], Answer]) -> Answer:
 def _take_step(lake: Lake, events: EventsTable, time_zones: Mapping[str, str], step: int) -> TakenIn | None:
     """Takes in the next `step` records; None where there are none."""
     seen = events.read()
-    progress = progress_of(seen)
+    progress = taken_in(seen)
     since = read_landed_since(lake, progress)
     if not _ahead(progress, since.next_progress):
         return None
@@ -157,7 +157,7 @@ def _decide_anew(
     displaced = merge.displaced.select(EVENT).unique()
     successors = merge.added.join(displaced, on=EVENT, how="semi")
     before = _rows_of(displaced, seen.scan())
-    progress = {**progress_of(seen), **next_progress}
+    progress = {**taken_in(seen), **next_progress}
     later = (
         scan_raw_events(lake)
         .filter(
@@ -180,7 +180,7 @@ def _decide_anew(
 def _landed_by_day(
     lake: Lake, seen: TableVersion, days: Collection[date], time_zones: Mapping[str, str]
 ) -> dict[date, int]:
-    landed = thin(scan_raw_events(lake).filter(below(progress_of(seen)), landed_on(days)), time_zones)
+    landed = thin(scan_raw_events(lake).filter(below(taken_in(seen)), landed_on(days)), time_zones)
     counted = landed.group_by("event_date").len().collect(engine="streaming")
     return dict(counted.iter_rows())
 
@@ -200,7 +200,7 @@ def _groups(landed: Mapping[date, int], step: int) -> Iterator[list[date]]:
 
 def _rebuild(lake: Lake, events: EventsTable, days: Collection[date], time_zones: Mapping[str, str]) -> int:
     seen = events.read()
-    landed = scan_raw_events(lake).filter(below(progress_of(seen)))
+    landed = scan_raw_events(lake).filter(below(taken_in(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))
     # Which rows count is decided with few columns, since an event's other rows may be anywhere.
     wanted = thin(landed.filter(landed_on(days)), time_zones).filter(on_these_days).select(EVENT).unique()

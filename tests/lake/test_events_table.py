@@ -8,7 +8,7 @@ import pytest
 from deltalake import DeltaTable
 
 from lake.errors import TableConflict
-from lake.events_table import EventsTable, progress_of
+from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
 from lake.table_spec import Column, TableSpec
 
@@ -56,14 +56,14 @@ def test_rows_come_with_their_progress_and_the_revisions_of_their_days(events: E
     events.append(events.read(), pl.concat([rows(MONDAY, "a"), rows(TUESDAY, "b")]), {FIRST: 2, SECOND: 0})
     events.append(events.read(), rows(TUESDAY, "c"), {FIRST: 3, SECOND: 0})
     read = events.read()
-    assert progress_of(read) == {FIRST: 3, SECOND: 0}
+    assert taken_in(read) == {FIRST: 3, SECOND: 0}
     assert (read.revision(MONDAY), read.revision(TUESDAY)) == (1, 2)
     assert ids(events) == ["a", "b", "c"]
 
 
 def test_progress_moves_without_rows(events: EventsTable) -> None:
     events.append(events.read(), rows(MONDAY), {FIRST: 5})
-    assert progress_of(events.read()) == {FIRST: 5}
+    assert taken_in(events.read()) == {FIRST: 5}
     assert events.read().revision(MONDAY) == 0
 
 
@@ -100,13 +100,13 @@ def test_days_are_replaced_together_and_the_progress_stays(events: EventsTable) 
     read = events.read()
     assert ids(events) == ["c", "d"]
     assert (read.days, read.revision(MONDAY), read.revision(TUESDAY)) == (frozenset({TUESDAY}), 2, 2)
-    assert progress_of(read) == {FIRST: 2}
+    assert taken_in(read) == {FIRST: 2}
 
 
 def test_days_may_be_replaced_together_with_a_new_progress(events: EventsTable) -> None:
     events.append(events.read(), rows(MONDAY, "a"), {FIRST: 1})
     events.replace_days(events.read(), [MONDAY], rows(MONDAY, "b"), {FIRST: 2})
-    assert (ids(events), progress_of(events.read())) == (["b"], {FIRST: 2})
+    assert (ids(events), taken_in(events.read())) == (["b"], {FIRST: 2})
 
 
 def test_compaction_makes_no_day_stale_and_fails_no_append(lake: Lake, events: EventsTable) -> None:
@@ -139,7 +139,7 @@ def test_progress_and_revisions_outlive_checkpoints(lake: Lake, events: EventsTa
     table.create_checkpoint()
     table.cleanup_metadata()
     read = events.read()
-    assert progress_of(read) == {FIRST: 60, SECOND: 1}
+    assert taken_in(read) == {FIRST: 60, SECOND: 1}
     assert (read.revision(MONDAY), read.revision(TUESDAY)) == (1, 60)
 
 

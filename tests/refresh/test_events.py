@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from lake.errors import TableConflict
-from lake.events_table import EventsTable, progress_of
+from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
 from lake.table_version import open_version
 from pipelines.refresh.events import TakenIn, rebuild, take_in, waiting_days
@@ -108,7 +108,7 @@ def test_dead_letters_move_the_progress_and_add_nothing(lake: Lake, landing: Lan
     assert waiting_days(lake, open_version(lake, EVENTS), {}) == set()
     take_in(lake, {})
     seen = open_version(lake, EVENTS)
-    assert progress_of(seen) == {(STREAM, 0): 3}
+    assert taken_in(seen) == {(STREAM, 0): 3}
 
 
 def test_the_days_that_wait_are_known_beforehand(lake: Lake, landing: Landing) -> None:
@@ -121,7 +121,7 @@ def test_a_rebuild_leaves_what_was_not_taken_in_to_the_next_refresh(lake: Lake, 
     take_in(lake, {})
     landing.land({}, {})
     assert rebuild(lake, [DAY], {}) == 1
-    assert progress_of(open_version(lake, EVENTS)) == {(STREAM, 0): 1}
+    assert taken_in(open_version(lake, EVENTS)) == {(STREAM, 0): 1}
     assert take_in(lake, {}).added == 2
     assert places(lake) == [(0, 0), (0, 1), (0, 2)]
 
