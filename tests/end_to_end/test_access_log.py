@@ -139,7 +139,7 @@ def test_importing_again_changes_no_report(stack: Stack, counted: Counted, impor
 def all_taken_in(stack: Stack) -> bool:
     """Whether the table `events` has seen every landed row, by its own progress."""
     lake = Lake(str(stack.home / "lake"))
-    return waiting_days(lake, EventsTable(lake, EVENTS).read(), {}) is None
+    return not waiting_days(lake, EventsTable(lake, EVENTS).read(), {})
 
 
 def test_the_audit_says_that_all_is_exact(stack: Stack, imported: str) -> None:
