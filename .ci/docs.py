@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from pydantic_settings import BaseSettings
 
+from dagster_project.settings import DagsterSettings
 from event_stream.event import Event
 from ingest_api.settings import CollectorSettings
 from ingest_api.tracked_event import TrackedEvent
@@ -87,6 +88,7 @@ def settings() -> str:
         "`logektor` (the command line and `up`)": StackSettings,
         "Collector: `python -m ingest_api`": CollectorSettings,
         "Landing worker: `python -m pipelines.landing`": LandingSettings,
+        "Dagster: `dagster_project`": DagsterSettings,
         "Query API: `python -m query_api`": QuerySettings,
         "Demo traffic: `python -m logektor.demo_traffic`": DemoSettings,
     }
