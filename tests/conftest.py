@@ -1,5 +1,6 @@
 """The real Kafka that tests share: one broker per session, and one of its own for each test that kills it."""
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
+
+# Whoever started the tests in the background may have left these ignored; a JVM inherits that and can't be stopped.
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 30
