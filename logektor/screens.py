@@ -88,7 +88,7 @@ def whole(line: str) -> Text:
 def audit_table(result: Audit) -> RenderableType:
     """One row per stream partition, and the verdict."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    # Of `cluster id/topic id` the half that differs from row to row.
+    # Of `cluster id/topic id` the half that differs from row to row, and enough of it.
     table.add_column("topic id", no_wrap=True)
     for heading in ("partition", "first", "next", "events", "dead letters", "missing", "doubled", "stray"):
         table.add_column(heading, justify="right")
@@ -96,7 +96,7 @@ def audit_table(result: Audit) -> RenderableType:
         counts = (each.partition, each.first_offset, each.next_offset, each.events, each.dead_letters)
         faults = (each.missing, each.doubled, each.stray)
         table.add_row(
-            each.stream_id.rpartition("/")[2],
+            each.stream_id.rpartition("/")[2][:10],
             *(f"{count:,}" for count in counts),
             *(f"[red]{count:,}[/]" if count else "0" for count in faults),
         )
