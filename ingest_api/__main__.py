@@ -4,6 +4,7 @@ import sys
 
 from pydantic import ValidationError
 
+from ingest_api.countries import Countries, CountryFileError
 from ingest_api.server import serve
 from ingest_api.settings import CollectorSettings
 from sites import SitesError, load_sites
@@ -14,12 +15,13 @@ def main() -> int:
     try:
         settings = CollectorSettings()
         load_sites(settings.sites_file)
+        Countries(settings.country_file)
     except ValidationError as error:
         fault = error.errors()[0]
         name = "_".join(map(str, fault["loc"])).upper()
         print(f"LOGEKTOR_{name}: {fault['msg']}.", file=sys.stderr)
         return 2
-    except SitesError as error:
+    except (SitesError, CountryFileError) as error:
         print(error, file=sys.stderr)
         return 2
     try:

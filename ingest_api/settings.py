@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ingest_api.client_address import Network, read_networks
+
 
 class CollectorSettings(BaseSettings):
     """What the collector is told by its environment."""
@@ -16,12 +18,29 @@ class CollectorSettings(BaseSettings):
     )
     collector_host: str = Field("127.0.0.1", description="address that the collector listens on")
     collector_port: int = Field(8080, ge=1, le=65535, description="port that the collector listens on")
+    collector_workers: int = Field(
+        1, ge=1, description="processes that take requests; one uses about one core and is enough for most"
+    )
     kafka_bootstrap_servers: str = Field("127.0.0.1:9092", description="the Kafka cluster, host:port,…")
     default_site: str | None = Field(
         None, description="site of events that name none and come with neither key nor Origin; unset: they are refused"
     )
+    trusted_proxies: str | None = Field(
+        None,
+        description="addresses and networks (10.0.0.0/8), separated by commas, of the proxies whose X-Forwarded-For is "
+        "believed; unset: the client is whoever connects",
+    )
+    country_file: Path | None = Field(
+        None,
+        description="MaxMind DB file (.mmdb) by which an event gets its country; a new file in its place is soon used; "
+        "unset: no event has a country",
+    )
     max_body_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, description="largest body of a request in bytes; a larger one is answered 413"
+    )
+    max_requests: int = Field(2_048, ge=16, description="most requests under way in one process; more wait to be read")
+    body_seconds: float = Field(
+        15.0, gt=0, description="how long the body of a request may take to arrive before it is answered 408"
     )
     max_batch_events: int = Field(1_000, ge=1, description="most events of a batch; more are answered 413")
     delivery_seconds: float = Field(
@@ -33,6 +52,12 @@ class CollectorSettings(BaseSettings):
     queue_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka in one process; past it, as above"
     )
+    spool_bytes: int = Field(
+        1024**3,
+        ge=0,
+        description="most bytes that the collectors of a home keep on disk together while Kafka does not take their "
+        "events; past it, requests are answered 503; 0: nothing is kept on disk",
+    )
     stop_seconds: float = Field(
         8.0, gt=0, description="how long the collector may take to finish what it accepted when it is asked to stop"
     )
@@ -43,9 +68,30 @@ class CollectorSettings(BaseSettings):
         return home.expanduser().absolute()
 
     @property
+    def metrics_folder(self) -> Path:
+        """What the worker processes of this collector count."""
+        return self.home / "metrics" / f"collector-{self.collector_port}"
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _readable(cls, proxies: str | None) -> str | None:
+        read_networks(proxies or "")
+        return proxies
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The proxies that may say whose request they pass on."""
+        return read_networks(self.trusted_proxies or "")
+
+    @property
     def sites_file(self) -> Path:
         """The sites that may send events."""
         return self.home / "sites.toml"
+
+    @property
+    def spool_folder(self) -> Path:
+        """What was accepted while Kafka was away."""
+        return self.home / "spool"
 
     @property
     def salts_folder(self) -> Path:
