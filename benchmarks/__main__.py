@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmarks import collector, measured, startup
 
-BENCHMARKS = {"collector": collector.run, "startup": startup.run}
+BENCHMARKS = {"collector": collector.run, "collector_soak": collector.soak, "startup": startup.run}
 
 
 def main(

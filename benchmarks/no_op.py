@@ -1,4 +1,7 @@
-"""What the same server does at best: an ASGI path that answers 202 and does nothing else."""
+"""What the same server does at best: an ASGI path that answers 202 and does nothing else.
+
+`/read` reads the body first, as every path that takes something must.
+"""
 
 import sys
 from typing import Any
@@ -24,6 +27,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
+    if scope["path"] == "/read":
+        while (await receive()).get("more_body"):
+            pass
     await send(_START)
     await send(_END)
 

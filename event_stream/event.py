@@ -30,7 +30,7 @@ NO_PROPERTIES = msgspec.Raw()
 """Properties are kept as the JSON text that came; the empty text is their absence (msgspec has no optional Raw)."""
 
 
-class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One accepted event, stamped by the collector. Unknown fields of a newer collector are ignored."""
 
     event_id: Annotated[
@@ -39,6 +39,12 @@ class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defa
     site: Annotated[Name, Meta(description="the domain of the site that the event belongs to")]
     action: Annotated[Name, Meta(description="what was done; `pageview` for page views")]
     object_type: Annotated[Name, Meta(description="who did it: the kind, such as user or visitor")]
+    occurred_at: Annotated[
+        Micros,
+        Meta(description="when it happened, microseconds since 1970 UTC; received_at where that is unknown"),
+    ]
+    received_at: Annotated[Micros, Meta(description="when the collector received it, microseconds since 1970 UTC")]
+    ingest_version: Annotated[int, Meta(ge=INGEST_VERSION, le=INGEST_VERSION, description="version of this shape")]
     object_id: Annotated[Identifier, Meta(description="who did it: which one")] | None = None
     subject_type: Annotated[Name, Meta(description="what it was done to: the kind, such as article or page")] | None = (
         None
@@ -46,11 +52,6 @@ class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defa
     subject_id: (
         Annotated[Identifier, Meta(description="what it was done to: which one; the path for a page")] | None
     ) = None
-    occurred_at: Annotated[
-        Micros,
-        Meta(description="when it happened, microseconds since 1970 UTC; received_at where that is unknown"),
-    ]
-    received_at: Annotated[Micros, Meta(description="when the collector received it, microseconds since 1970 UTC")]
     visitor_id: (
         Annotated[
             Identifier,
@@ -82,4 +83,3 @@ class Event(msgspec.Struct, kw_only=True, frozen=True, rename="camel", omit_defa
     ) = None
     clock_adjusted: Annotated[bool, Meta(description="occurred_at was impossible and is received_at instead")] = False
     properties: Annotated[msgspec.Raw, Meta(description="what else the site says, a JSON object")] = NO_PROPERTIES
-    ingest_version: Annotated[int, Meta(ge=INGEST_VERSION, le=INGEST_VERSION, description="version of this shape")]

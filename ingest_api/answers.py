@@ -1,15 +1,15 @@
-"""Answers as ASGI sends them, and the one shape of an error."""
+"""Answers as they are sent, and the one shape of an error."""
 
 import msgspec
 
-from ingest_api.errors import NotDurable, Refusal
+from ingest_api.errors import NotDurable, Refusal, TooFast
 
 RETRY_AFTER_SECONDS = 5
 """What a client is asked to wait before it sends again what could not be made durable."""
 
-HeaderList = list[tuple[bytes, bytes]]
+HeaderList = list[tuple[str, str]]
 
-_JSON = (b"content-type", b"application/json")
+JSON: HeaderList = [("content-type", "application/json")]
 
 
 class Answer(msgspec.Struct):
@@ -56,22 +56,39 @@ class BatchAnswer(msgspec.Struct):
     rejected: list[RejectedEvent]
 
 
-_encoder = msgspec.json.Encoder()
+class TrialAnswer(msgspec.Struct):
+    """What `?dry_run=1` answers: the events as they would be stored, and what would be rejected. Nothing was stored."""
+
+    events: list[msgspec.Raw]
+    rejected: list[RejectedEvent]
 
 
-def accepted(body: TrackAnswer | BatchAnswer) -> Answer:
-    """202."""
-    return Answer(202, _encoder.encode(body), [_JSON])
+class SeenClient(msgspec.Struct, rename="camel"):
+    """What the collector sees of the client that asks, and what it would make of its events."""
+
+    client_ip: str
+    user_agent: str | None
+    country: str | None
+    site: str | None
+    visitor_id: str | None
+    asks_not_to_be_tracked: bool
+    do_not_track_policy: str | None
+    refusal: ErrorBody | None
+
+
+encode = msgspec.json.Encoder().encode
 
 
 def error(status: int, code: str, message: str, field: str | None = None) -> Answer:
     """The one error shape."""
-    return Answer(status, _encoder.encode(ErrorAnswer(ErrorBody(code, message, field))), [_JSON])
+    return Answer(status, encode(ErrorAnswer(ErrorBody(code, message, field))), JSON)
 
 
 def refused(refusal: Refusal) -> Answer:
     """The answer to what is refused."""
     answer = error(refusal.status, refusal.code, refusal.message, refusal.field)
     if isinstance(refusal, NotDurable):
-        answer.headers.append((b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
+        answer.headers = [*JSON, ("retry-after", str(RETRY_AFTER_SECONDS))]
+    elif isinstance(refusal, TooFast):
+        answer.headers = [*JSON, ("retry-after", str(refusal.retry_after))]
     return answer

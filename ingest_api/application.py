@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from event_stream.errors import BrokerAway
 from event_stream.kafka_topics import ensure_topics
@@ -15,12 +15,16 @@ from event_stream.kafka_writer import KafkaWriter
 from event_stream.topics import EVENTS, REJECTED
 from ingest_api import metrics
 from ingest_api.admission import Admission
-from ingest_api.collector import Bounds, Collector, now_micros
-from ingest_api.hot_paths import HotPaths
-from ingest_api.requests import Receive, Scope, Send
+from ingest_api.collector import Collector
+from ingest_api.countries import Countries
+from ingest_api.endpoints import Endpoints
+from ingest_api.fastapi_bridge import FastApiBridge
+from ingest_api.requests import Exchange, RequestReader, Scope, now_micros
 from ingest_api.salts import Salts
 from ingest_api.service import service
 from ingest_api.settings import CollectorSettings
+from ingest_api.validation import Stamper
+from ingest_api.write_api import WriteApi
 from sites import LiveSites
 
 _log = logging.getLogger(__name__)
@@ -31,50 +35,63 @@ _FORGET_SECONDS = 3600.0
 
 
 class Application:
-    """The ASGI application of one worker process. What needs its event loop is made when the server starts it."""
+    """The RSGI application of one worker process. What needs its event loop is made when the server starts it."""
 
     def __init__(self, settings: CollectorSettings) -> None:
         self._settings = settings
         self._sites = LiveSites(settings.sites_file)
         self._salts = Salts(settings.salts_folder)
+        self._countries = Countries(settings.country_file)
+        self._requests = RequestReader(settings.max_body_bytes, settings.body_seconds, settings.trusted_networks)
         self._topics_exist = False
-        self._paths: HotPaths | None = None
+        self._lifetime = AsyncExitStack()
+        self._writer: KafkaWriter
+        self._write_api: WriteApi
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if self._paths is None or scope["type"] == "lifespan":
-            return self._lifespan(receive, send)
-        return self._paths(scope, receive, send)
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_until_complete(self._lifetime.enter_async_context(self._running()))
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        async with self._running():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_until_complete(self._lifetime.aclose())
+
+    def __rsgi__(self, scope: Scope, exchange: Exchange) -> Awaitable[None]:
+        return self._write_api(scope, exchange)
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         settings = self._settings
-        writer = KafkaWriter(
+        self._writer = KafkaWriter(
             settings.kafka_bootstrap_servers,
             delivery_seconds=settings.delivery_seconds,
             queue_records=settings.queue_records,
             queue_bytes=settings.queue_bytes,
         )
-        bounds = Bounds(settings.max_body_bytes, settings.max_batch_events)
-        metrics.REQUESTS_WAITING.set_function(writer.waiting)
         admission = Admission(self._sites, settings.default_site)
-        collector = Collector(admission, self._salts, writer, bounds)
-        rest = service(lambda: self._topics_exist and writer.healthy())
-        self._paths = HotPaths(collector, admission, rest)
+        collector = Collector(admission, Stamper(self._salts, self._countries), self._writer)
+        endpoints = Endpoints(collector, self._requests, settings.max_batch_events)
+        self._write_api = WriteApi(endpoints.paths(), FastApiBridge(service(self._ready, self._exposition)))
+        metrics.forget_the_dead(settings.metrics_folder)
         _spare_the_garbage_collector()
-        tasks = [asyncio.create_task(self._look_after(writer)), asyncio.create_task(self._create_topics())]
+        tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._create_topics())]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            await writer.close(settings.stop_seconds)
+            await self._writer.close(settings.stop_seconds)
+
+    def _ready(self) -> bool:
+        return self._topics_exist and self._writer.healthy()
+
+    def _exposition(self) -> bytes:
+        self._measure()
+        return metrics.exposition()
+
+    def _measure(self) -> None:
+        metrics.count_accepted()
+        metrics.SITES_TROUBLE.set(self._sites.trouble is not None)
+        metrics.KAFKA_UP.set(self._writer.healthy())
+        metrics.REQUESTS_WAITING.set(self._writer.waiting())
 
     async def _create_topics(self) -> None:
         while not self._topics_exist:
@@ -84,13 +101,13 @@ class Application:
                 )
                 self._topics_exist = True
 
-    async def _look_after(self, writer: KafkaWriter) -> None:
+    async def _look_after(self) -> None:
         parent = os.getppid()
         forgotten_at = float("-inf")
         while True:
             self._sites.refresh()
-            metrics.SITES_TROUBLE.set(self._sites.trouble is not None)
-            metrics.KAFKA_UP.set(writer.healthy())
+            self._requests.end_overdue()
+            self._measure()
             if time.monotonic() - forgotten_at >= _FORGET_SECONDS:
                 forgotten_at = time.monotonic()
                 self._salts.forget(now_micros())

@@ -18,23 +18,41 @@ _batch_decoder = msgspec.json.Decoder(_Batch)
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def split_batch(body: bytes, media_type: bytes, max_events: int) -> Sequence[bytes]:
+_MOST_VALUES_AN_EVENT = 256
+"""A body with more commas than this for each event that it may hold is not split: its pieces would fill the memory."""
+
+
+def is_one_a_line(media_type: str) -> bool:
+    """Whether the request itself says so; where it does not, the body may show it."""
+    return media_type in NDJSON_TYPES
+
+
+def split_batch(body: bytes, media_type: str, max_events: int) -> Sequence[bytes]:
     """The bytes of each event. Raises EventRejected where the body is no batch, RequestRefused where it is too long."""
     events = _split(body, media_type)
-    if len(events) > max_events:
-        raise RequestRefused(
-            413, "too_many_events", f"The batch has {len(events)} events; at most {max_events} are allowed."
-        )
+    require_few_events(len(events), max_events)
     return events
 
 
-def _split(body: bytes, media_type: bytes) -> Sequence[bytes]:
-    if media_type in NDJSON_TYPES:
+def require_few_values(body: bytes, max_events: int) -> None:
+    """Raises RequestRefused."""
+    if body.count(b",") > _MOST_VALUES_AN_EVENT * max_events:
+        raise RequestRefused(413, "too_many_events", f"The batch is too long; at most {max_events} events are allowed.")
+
+
+def require_few_events(count: int, max_events: int) -> None:
+    """Raises RequestRefused."""
+    if count > max_events:
+        raise RequestRefused(413, "too_many_events", f"The batch has {count} events; at most {max_events} are allowed.")
+
+
+def _split(body: bytes, media_type: str) -> Sequence[bytes]:
+    if is_one_a_line(media_type):
         return _lines(body)
     try:
         if body.lstrip()[:1] == b"[":
             return [bytes(event) for event in _array_decoder.decode(body)]
-        if _is_one_a_line(body):
+        if _looks_one_a_line(body):
             return _lines(body)
         return [bytes(event) for event in _batch_decoder.decode(body).batch]
     except msgspec.ValidationError:
@@ -45,7 +63,7 @@ def _split(body: bytes, media_type: bytes) -> Sequence[bytes]:
         raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
 
 
-def _is_one_a_line(body: bytes) -> bool:
+def _looks_one_a_line(body: bytes) -> bool:
     """Whether the first line is an object by itself, and not the batch."""
     first = body.lstrip().partition(b"\n")[0]
     try:

@@ -1,8 +1,7 @@
-"""POST /track and POST /batch: read, validate, produce, and answer when Kafka has it."""
+"""What becomes of an event: checked, stored by Kafka or the spool, and only then accepted."""
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,137 +10,112 @@ from event_stream.ports import EventWriter, OutgoingRecord
 from event_stream.rejection import Rejection, encode_rejection
 from event_stream.topics import EVENTS, REJECTED, event_key
 from ingest_api import metrics
-from ingest_api.admission import Admission
-from ingest_api.answers import Answer, BatchAnswer, RejectedEvent, TrackAnswer, accepted, refused
-from ingest_api.batch_body import split_batch
+from ingest_api.admission import Admission, Grant
 from ingest_api.errors import EventRejected, NotDurable
-from ingest_api.requests import Headers, Receive, Scope, content_type, key_of, origin_of, read_body
-from ingest_api.salts import Salts
-from ingest_api.tracked_event import claimed_site, read_tracked_event
-from ingest_api.validation import Sender, encode_tracked
+from ingest_api.tracked_event import TrackedEvent, claimed_site, read_tracked_event
+from ingest_api.validation import Sender, Stamper, encode_bounded
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """How much one request may bring."""
+class Grammar(msgspec.Struct, frozen=True):
+    """How a kind of client writes an event down.
 
-    body_bytes: int
-    batch_events: int
+    `read` raises EventRejected. `claimed_site` is the site that a body names though it may be no event otherwise.
+    """
+
+    read: Callable[[bytes], TrackedEvent]
+    claimed_site: Callable[[bytes], str | None]
+
+
+OWN = Grammar(read_tracked_event, claimed_site)
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """An event with the record that it becomes: of an accepted event, or of its rejection."""
+    """An event with the record that it becomes: of an accepted event, of its rejection, or none."""
 
-    record: OutgoingRecord
+    record: OutgoingRecord | None
     site: str
     event_id: str
     rejection: EventRejected | None = None
 
 
-def now_micros() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1_000
-
-
 class Collector:
-    """What both endpoints do. `now` answers microseconds since 1970 UTC."""
+    """Checks and stores the events of every kind of client."""
 
-    def __init__(
-        self,
-        admission: Admission,
-        salts: Salts,
-        writer: EventWriter,
-        bounds: Bounds,
-        now: Callable[[], int] = now_micros,
-    ) -> None:
-        self._admission = admission
-        self._salts = salts
+    def __init__(self, admission: Admission, stamper: Stamper, writer: EventWriter) -> None:
+        self.admission = admission
+        self._stamper = stamper
         self._writer = writer
-        self._bounds = bounds
-        self._now = now
 
-    async def track(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
-        """One event. Raises RequestRefused or NotDurable."""
-        content_type(headers)
-        body = await read_body(headers, receive, self._bounds.body_bytes)
-        return await self._track(self._check(body, self._sender(scope, headers)))
-
-    async def batch(self, scope: Scope, headers: Headers, receive: Receive) -> Answer:
-        """Many events. Raises RequestRefused or NotDurable."""
-        media_type = content_type(headers)
-        body = await read_body(headers, receive, self._bounds.body_bytes)
-        sender = self._sender(scope, headers)
-        try:
-            events = split_batch(body, media_type, self._bounds.batch_events)
-        except EventRejected as rejection:
-            site = self._admission.grant(sender.key, sender.origin, None).site.domain
-            return await self._track(_kept(body, rejection, site, sender.received_at))
-        checked = [self._check(event, sender) for event in events]
-        for refusal in await self._writer.write([event.record for event in checked]):
-            if refusal is not None:
-                raise _not_durable(refusal)
-        rejected = []
-        for index, event in enumerate(checked):
-            if event.rejection is None:
-                metrics.events_accepted[event.site] += 1
-            else:
-                _count_rejected(event.site, event.rejection)
-                rejected.append(
-                    RejectedEvent(index, event.rejection.field, event.rejection.code, event.rejection.message)
-                )
-        return accepted(BatchAnswer(len(checked) - len(rejected), rejected))
-
-    async def _track(self, checked: Checked) -> Answer:
-        (refusal,) = await self._writer.write((checked.record,))
-        if refusal is not None:
-            raise _not_durable(refusal)
-        if checked.rejection is not None:
-            _count_rejected(checked.site, checked.rejection)
-            return refused(checked.rejection)
-        metrics.events_accepted[checked.site] += 1
-        return accepted(TrackAnswer(checked.event_id))
-
-    def _sender(self, scope: Scope, headers: Headers) -> Sender:
-        client = scope["client"]
-        return Sender(
-            client[0] if client else "",
-            headers.get(b"user-agent"),
-            origin_of(headers) if b"origin" in headers else None,
-            key_of(scope, headers) if b"authorization" in headers or scope["query_string"] else None,
-            self._now(),
-        )
-
-    def _check(self, body: bytes, sender: Sender) -> Checked:
+    def check(self, body: bytes, sender: Sender, grammar: Grammar = OWN) -> Checked:
         """Raises RequestRefused where the sender may not write to the event's site."""
         try:
-            tracked = read_tracked_event(body)
+            tracked = grammar.read(body)
         except EventRejected as rejection:
-            grant = self._admission.grant(sender.key, sender.origin, claimed_site(body))
-            return _kept(body, rejection, grant.site.domain, sender.received_at)
-        grant = self._admission.grant(sender.key, sender.origin, tracked.site)
+            grant = self.admission.grant(sender.key, sender.origin, grammar.claimed_site(body))
+            return self._kept(body, rejection, grant.site.domain, sender.received_at)
+        grant = self.admission.grant(sender.key, sender.origin, tracked.site)
         try:
-            event, value = encode_tracked(tracked, grant, sender, self._salts)
+            return self._accepted(tracked, grant, sender)
         except EventRejected as rejection:
-            return _kept(body, rejection, grant.site.domain, sender.received_at)
+            return self._kept(body, rejection, grant.site.domain, sender.received_at)
+
+    def check_all(
+        self, batch: Sequence[TrackedEvent], sender: Sender, bodies: Callable[[], Sequence[bytes]]
+    ) -> list[Checked]:
+        """The same for many that were read at once; `bodies` are their bytes. Raises RequestRefused."""
+        checked = []
+        grant = claimed = None
+        for index, tracked in enumerate(batch):
+            if grant is None or tracked.site != claimed:
+                claimed = tracked.site
+                grant = self.admission.grant(sender.key, sender.origin, claimed)
+            try:
+                checked.append(self._accepted(tracked, grant, sender))
+            except EventRejected as rejection:
+                checked.append(self._kept(bodies()[index], rejection, grant.site.domain, sender.received_at))
+        return checked
+
+    def reject(self, body: bytes, rejection: EventRejected, sender: Sender) -> Checked:
+        """A body that is no event at all, of a site that the request names. Raises RequestRefused."""
+        grant = self.admission.grant(sender.key, sender.origin, None)
+        return self._kept(body, rejection, grant.site.domain, sender.received_at)
+
+    async def store(self, checked: Sequence[Checked]) -> None:
+        """Done when each record is durable. Raises NotDurable."""
+        records = [event.record for event in checked if event.record is not None]
+        for refusal in await self._writer.write(records):
+            if refusal is not None:
+                raise _not_durable(refusal)
+        count(checked)
+
+    def _accepted(self, tracked: TrackedEvent, grant: Grant, sender: Sender) -> Checked:
+        event = self._stamper.stamp(tracked, grant, sender)
+        value = encode_bounded(event)
         record = OutgoingRecord(EVENTS.name, event_key(event.site, event.visitor_id), value)
         return Checked(record, event.site, event.event_id)
+
+    def _kept(self, body: bytes, rejection: EventRejected, site: str, received_at: int) -> Checked:
+        record = Rejection.of(
+            body if rejection.body is None else rejection.body,
+            reason=rejection.code,
+            detail=rejection.message,
+            field=rejection.field,
+            received_at=received_at,
+            site=site,
+        )
+        return Checked(OutgoingRecord(REJECTED.name, None, encode_rejection(record)), site, "", rejection)
+
+
+def count(checked: Sequence[Checked]) -> None:
+    """Raises the counters of what was answered."""
+    if len(checked) == 1 and checked[0].rejection is None:
+        metrics.events_accepted[checked[0].site] += 1
+        return
+    metrics.events_accepted.update(Counter(event.site for event in checked if event.rejection is None))
+    for event in checked:
+        if event.rejection is not None:
+            metrics.EVENTS_REJECTED.labels(event.site, event.rejection.code).inc()
 
 
 def _not_durable(refusal: WriteRefused) -> NotDurable:
     return NotDurable(f"Not stored: {refusal}. Send the request again, with the same event ids.")
-
-
-def _count_rejected(site: str, rejection: EventRejected) -> None:
-    metrics.EVENTS_REJECTED.labels(site, rejection.code).inc()
-
-
-def _kept(body: bytes, rejection: EventRejected, site: str, received_at: int) -> Checked:
-    record = Rejection.of(
-        body if rejection.body is None else rejection.body,
-        reason=rejection.code,
-        detail=rejection.message,
-        field=rejection.field,
-        received_at=received_at,
-        site=site,
-    )
-    return Checked(OutgoingRecord(REJECTED.name, None, encode_rejection(record)), site, "", rejection)

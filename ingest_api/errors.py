@@ -3,6 +3,7 @@
 Refusal                 a request or an event that is not accepted; carries the status and the words of the answer
 ├── RequestRefused      the request as a whole: no event of it was looked at, and nothing is kept
 ├── EventRejected       one event breaks a rule: it is kept on the rejected topic and never accepted as it is
+├── TooFast             the site sends more than its rate limit: send it again later
 └── NotDurable          nothing is wrong with the request: send it again, with the same ids
 """
 
@@ -44,3 +45,13 @@ class NotDurable(Refusal):
 
     def __init__(self, message: str) -> None:
         super().__init__(503, "not_durable", message)
+
+
+class TooFast(RequestRefused):
+    """The site's events come faster than it allows. `retry_after` is in whole seconds."""
+
+    def __init__(self, site: str, retry_after: int) -> None:
+        super().__init__(
+            429, "too_fast", f"The site sends more events than its rate_limit: wait {retry_after} s.", site=site
+        )
+        self.retry_after = retry_after

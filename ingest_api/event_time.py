@@ -5,10 +5,7 @@ from datetime import UTC, datetime, timedelta
 from ingest_api.errors import EventRejected
 from ingest_api.tracked_event import Time
 
-MAX_AGE = timedelta(days=90)
-"""What a client says to be older than this is not believed, unless its key may write history."""
-
-_MAX_AGE_MICROS = MAX_AGE // timedelta(microseconds=1)
+_DAY_MICROS = timedelta(days=1) // timedelta(microseconds=1)
 _LAST_MICROS = 253_402_300_799_999_999
 _MILLISECONDS_FROM = 100_000_000_000
 """A number from here on is milliseconds: as seconds it would be the year 5138, as milliseconds it is 1973."""
@@ -19,10 +16,13 @@ _ANY_TIME = 1e18
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def event_time(stamp: Time | None, sent_at: Time | None, received_at: int, may_write_history: bool) -> tuple[int, bool]:
+def event_time(
+    stamp: Time | None, sent_at: Time | None, received_at: int, oldest_days: int, may_write_history: bool
+) -> tuple[int, bool]:
     """Microseconds, and whether what the client said was impossible and they are received_at instead.
 
-    Raises EventRejected where a text is no time, or where history is outside 1970 to 9999.
+    What is older than `oldest_days` is not believed, unless the key may write history. Raises EventRejected where a
+    text is no time, or where history is outside 1970 to 9999.
     """
     if stamp is None:
         return received_at, False
@@ -33,7 +33,7 @@ def event_time(stamp: Time | None, sent_at: Time | None, received_at: int, may_w
         if not 0 <= occurred <= _LAST_MICROS:
             raise EventRejected("invalid", f"datetimeStamp: {stamp!r} is not between 1970 and 9999.", "datetimeStamp")
         return occurred, False
-    if received_at - _MAX_AGE_MICROS <= occurred <= received_at:
+    if received_at - oldest_days * _DAY_MICROS <= occurred <= received_at:
         return occurred, False
     return received_at, True
 

@@ -1,5 +1,7 @@
 """What is kept of a web address: neither names and passwords, nor the query but for campaigns, nor the fragment."""
 
+from collections.abc import Collection
+
 CLICK_IDS = frozenset(
     {
         "dclid",
@@ -19,14 +21,14 @@ CLICK_IDS = frozenset(
 """Parameters by which advertising networks tell that a visitor came from them."""
 
 
-def kept_address(url: str) -> str:
-    """The address without what may be private."""
+def kept_address(url: str, also: Collection[str] = ()) -> str:
+    """The address without what may be private. `also` names the query parameters that a site keeps besides."""
     kept, _, _ = url.partition("#")
     address, mark, query = kept.partition("?")
     if "@" in address:
         address = _without_user(address)
     if mark:
-        parameters = "&".join(parameter for parameter in query.split("&") if _is_kept(parameter))
+        parameters = "&".join(parameter for parameter in query.split("&") if _is_kept(parameter, also))
         return f"{address}?{parameters}" if parameters else address
     return address
 
@@ -41,9 +43,9 @@ def path_of(address: str) -> str:
     return slash + path or "/"
 
 
-def _is_kept(parameter: str) -> bool:
+def _is_kept(parameter: str, also: Collection[str]) -> bool:
     name = parameter.partition("=")[0].lower()
-    return name.startswith("utm_") or name == "ref" or name in CLICK_IDS
+    return name.startswith("utm_") or name == "ref" or name in CLICK_IDS or name in also
 
 
 def _without_user(address: str) -> str:

@@ -1,30 +1,25 @@
-"""What the collector counts. Labels are bounded: sites of sites.toml and the codes of the source."""
+"""What the collector counts. Labels are bounded: sites of sites.toml and the codes of the source.
 
-import collections
-from collections.abc import Iterator
+The worker processes of a collector count into files that they share, and each answers /metrics with the sum.
+"""
 
-from prometheus_client import REGISTRY, Counter, Gauge, Metric
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
+from collections import Counter as Tally
+from pathlib import Path
 
-events_accepted: collections.Counter[str] = collections.Counter()
-"""By site. A plain count, because raising a Prometheus counter costs as much as validating an event."""
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+events_accepted: Tally[str] = Tally()
+"""By site, since the last `count_accepted`: raising a Prometheus counter costs as much as validating an event."""
 
-class _EventsAccepted(Collector):
-    def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(
-            "logektor_events_accepted", "Events answered 202: acknowledged by Kafka.", labels=["site"]
-        )
-        for site, count in list(events_accepted.items()):
-            family.add_metric([site], count)
-        yield family
-
-
-REGISTRY.register(_EventsAccepted())
-
+EVENTS_ACCEPTED = Counter("logektor_events_accepted", "Events answered 202: they are durable.", ["site"])
 EVENTS_REJECTED = Counter(
     "logektor_events_rejected", "Events that break a rule; each is kept on the rejected topic.", ["site", "reason"]
+)
+EVENTS_NOT_TRACKED = Counter(
+    "logektor_events_not_tracked",
+    "Events answered 202 and not stored: their senders ask not to be tracked, and the site drops those.",
+    ["site"],
 )
 REQUESTS_REFUSED = Counter(
     "logektor_requests_refused",
@@ -35,8 +30,47 @@ REQUESTS_NOT_DURABLE = Counter(
     "logektor_requests_not_durable", "Requests answered 503: Kafka did not acknowledge every event in time."
 )
 REQUESTS_FAILED = Counter("logektor_requests_failed", "Requests answered 500: a fault of the collector itself.")
-KAFKA_UP = Gauge("logektor_kafka_up", "1 while Kafka is reachable, else 0.")
-REQUESTS_WAITING = Gauge("logektor_requests_waiting", "Requests that wait for Kafka to acknowledge their events.")
-SITES_TROUBLE = Gauge(
-    "logektor_sites_trouble", "1 while sites.toml can't be read and the sites known before stay in use, else 0."
+KAFKA_UP = Gauge(
+    "logektor_kafka_up", "1 while every worker process reaches Kafka, else 0.", multiprocess_mode="livemin"
 )
+REQUESTS_WAITING = Gauge(
+    "logektor_requests_waiting", "Requests that wait until their events are durable.", multiprocess_mode="livesum"
+)
+SPOOLED = Counter("logektor_spooled", "Records that the disk spool took because Kafka did not.")
+SPOOL_DRAINED = Counter("logektor_spool_drained", "Records of the disk spool that Kafka has acknowledged since.")
+SPOOL_RECORDS = Gauge(
+    "logektor_spool_records", "Records in the disk spool that wait for Kafka.", multiprocess_mode="livesum"
+)
+SPOOL_BYTES = Gauge("logektor_spool_bytes", "Size of the disk spool's files in bytes.", multiprocess_mode="livesum")
+SPOOL_OLDEST = Gauge(
+    "logektor_spool_oldest_seconds",
+    "Age of the oldest record in the disk spool in seconds; 0 while it is empty.",
+    multiprocess_mode="livemax",
+)
+SITES_TROUBLE = Gauge(
+    "logektor_sites_trouble",
+    "1 while sites.toml can't be read and the sites known before stay in use, else 0.",
+    multiprocess_mode="livemax",
+)
+
+
+def count_accepted() -> None:
+    """Passes on what `events_accepted` holds."""
+    for site, count in list(events_accepted.items()):
+        EVENTS_ACCEPTED.labels(site).inc(count)
+    events_accepted.clear()
+
+
+def exposition() -> bytes:
+    """All values of all worker processes of this collector, as Prometheus reads them."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library types most, not this
+    return generate_latest(registry)
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Takes the gauges of killed worker processes out of the sum; what they counted stays in it."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]  # as above

@@ -1,77 +1,195 @@
-"""What is read of a request, within bounds."""
+"""What is read of a request, within bounds. Requests come by RSGI, granian's own interface."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 from urllib.parse import parse_qs
 
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # made public there, though not by a stub
+
+from ingest_api.client_address import Network, client_address
+from ingest_api.do_not_track import asks_not_to_be_tracked
 from ingest_api.errors import RequestRefused
+from ingest_api.validation import Sender
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = Mapping[bytes, bytes]
-"""Names in lower case; of a repeated one the last."""
 
-NDJSON_TYPES = frozenset({b"application/x-ndjson", b"application/ndjson", b"application/jsonl"})
+class Headers(Protocol):
+    """Names in lower case."""
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+    def get_all(self, key: str) -> list[str]: ...
+
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """A request but for its body. `client` is address:port."""
+
+    @property
+    def proto(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query_string(self) -> str: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def client(self) -> str: ...
+
+
+class Exchange(Protocol):
+    """The body of a request, whole or in chunks, and the way to answer it."""
+
+    def __call__(self) -> "asyncio.Future[bytes]": ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def response_bytes(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None: ...
+
+
+NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 # text/plain: beacons, that so need no preflight; form-urlencoded: what curl -d says of any body.
-_JSON_TYPES = frozenset({b"", b"application/json", b"text/plain", b"application/x-www-form-urlencoded"})
+_JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/x-www-form-urlencoded"})
 
 
 class ClientGone(Exception):
     """The client went away before its request was whole: nobody waits for an answer."""
 
 
-def content_type(headers: Headers) -> bytes:
-    """The media type. Raises RequestRefused where it is not a kind of JSON, or compressed."""
-    media_type = headers.get(b"content-type", b"")
+def content_type(headers: Headers) -> str:
+    """The media type. Raises RequestRefused where it is not a kind of JSON."""
+    media_type = headers.get("content-type") or ""
     if media_type not in _JSON_TYPES:
-        media_type = media_type.partition(b";")[0].strip().lower()
+        media_type = media_type.partition(";")[0].strip().lower()
         if media_type not in _JSON_TYPES and media_type not in NDJSON_TYPES:
             raise RequestRefused(415, "unsupported_type", "Send JSON as application/json or text/plain.")
-    if b"content-encoding" in headers and headers[b"content-encoding"] != b"identity":
-        raise RequestRefused(415, "unsupported_encoding", "Send the body without Content-Encoding.")
     return media_type
 
 
-async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> bytes:
-    """The whole body. Raises RequestRefused as soon as it is too large, ClientGone where its end never comes."""
-    declared = int(headers.get(b"content-length", b"-1"))
-    if declared > max_bytes:
-        raise _too_large(max_bytes)
-    message = await receive()
-    chunk: bytes = message.get("body", b"")
-    # The server says `more` until it is asked again; the declared length tells without asking.
-    if len(chunk) == declared:
-        return chunk
-    body = bytearray(chunk)
-    while message.get("more_body", False) and len(body) <= max_bytes:
-        message = await receive()
-        body += message.get("body", b"")
-    if len(body) > max_bytes:
-        raise _too_large(max_bytes)
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    return bytes(body)
+def now_micros() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
 
 
-def key_of(scope: Scope, headers: Headers) -> str | None:
-    """The key of the request. Raises RequestRefused for an Authorization that is no Bearer key."""
-    if b"authorization" in headers:
-        scheme, _, key = headers[b"authorization"].decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
-            raise RequestRefused(401, "unknown_key", "Send the site's key as Authorization: Bearer KEY.")
-        return key.strip()
-    query: bytes = scope["query_string"]
-    if b"key=" not in query:
+class RequestReader:
+    """Reads bodies of at most `max_bytes`, and only as long as they arrive within `seconds`.
+
+    `now` answers microseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        max_bytes: int,
+        seconds: float,
+        trusted_proxies: Sequence[Network] = (),
+        now: Callable[[], int] = now_micros,
+    ) -> None:
+        self._trusted_proxies = trusted_proxies
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+        self._now = now
+        # In the order of their deadlines, as all have the same time.
+        self._arriving: dict[asyncio.Future[bytes], float] = {}
+
+    def sender(self, scope: Scope) -> Sender:
+        """Who sent the request. Raises RequestRefused for an Authorization that is no key."""
+        said = scope.headers.get
+        forwarded_for = scope.headers.get_all("x-forwarded-for") if self._trusted_proxies else ()
+        return Sender(
+            client_address(scope.client, forwarded_for, self._trusted_proxies),
+            said("user-agent"),
+            said("origin"),
+            key_of(scope),
+            self._now(),
+            asks_not_to_be_tracked(said("dnt"), said("sec-gpc")),
+        )
+
+    async def body(self, headers: Headers, exchange: Exchange) -> bytes:
+        """The whole body as it was sent.
+
+        Raises RequestRefused as soon as it is too large or where it takes too long, ClientGone where its end never
+        comes.
+        """
+        if headers.get("content-encoding", "identity") != "identity":
+            raise RequestRefused(415, "unsupported_encoding", "Send the body without Content-Encoding.")
+        declared = headers.get("content-length")
+        if declared is None:
+            return await self._read_chunks(exchange)
+        if int(declared) > self._max_bytes:
+            raise self._too_large()
+        arriving = exchange()
+        # Watched from outside: a timer for each body would cost more than reading it.
+        self._arriving[arriving] = time.monotonic() + self._seconds
+        try:
+            body = await arriving
+        except asyncio.CancelledError:
+            raise _too_slow() from None
+        except ProtocolClosed:
+            raise ClientGone from None
+        finally:
+            del self._arriving[arriving]
+        if len(body) != int(declared):
+            raise ClientGone
+        return body
+
+    async def _read_chunks(self, exchange: Exchange) -> bytes:
+        """A body whose length nobody said."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._seconds):
+                async for chunk in exchange:
+                    body += chunk
+                    if len(body) > self._max_bytes:
+                        raise self._too_large()
+        except TimeoutError:
+            raise _too_slow() from None
+        except ProtocolClosed:
+            raise ClientGone from None
+        return bytes(body)
+
+    def end_overdue(self) -> None:
+        """Gives up the bodies whose time is over; to be called now and then."""
+        now = time.monotonic()
+        for arriving, deadline in list(self._arriving.items()):
+            if deadline > now:
+                return
+            arriving.cancel()
+
+    def _too_large(self) -> RequestRefused:
+        return RequestRefused(413, "too_large", f"The body is too large: at most {self._max_bytes} bytes are allowed.")
+
+
+def key_of(scope: Scope) -> str | None:
+    """The key of the request. Raises RequestRefused for an Authorization that is no key."""
+    authorization = scope.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return given.strip()
+        key = _user_name(given) if scheme.lower() == "basic" else None
+        if key is None:
+            raise RequestRefused(
+                401, "unknown_key", "Send the site's key as Authorization: Bearer KEY, or as the user name of Basic."
+            )
+        return key
+    query = scope.query_string
+    if "key=" not in query:
         return None
-    return parse_qs(query.decode("latin-1")).get("key", [None])[0]
+    return parse_qs(query).get("key", [None])[0]
 
 
-def origin_of(headers: Headers) -> str | None:
-    """The web origin of the page that sends the request; None where it is no page."""
-    return headers[b"origin"].decode("latin-1") if b"origin" in headers else None
+def _user_name(credentials: str) -> str | None:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+    except ValueError:
+        return None
 
 
-def _too_large(max_bytes: int) -> RequestRefused:
-    return RequestRefused(413, "too_large", f"The body is too large: at most {max_bytes} bytes are allowed.")
+def _too_slow() -> RequestRefused:
+    return RequestRefused(408, "too_slow", "The body did not arrive in time. Send the request again.")

@@ -1,9 +1,12 @@
-"""The server process: granian with one worker."""
+"""The server process: granian, which starts the worker processes."""
 
 import math
+import os
+import shutil
 import signal
 import socket
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from granian.constants import Interfaces, Loops
@@ -24,11 +27,15 @@ LOGGING: dict[str, Any] = {
 def serve(settings: CollectorSettings) -> None:
     """Serves until SIGTERM or SIGINT. Raises OSError where the address can't be listened on."""
     _require_free(settings.collector_host, settings.collector_port)
+    _empty(settings.metrics_folder)
     server = Server(
         "ingest_api",
         address=settings.collector_host,
         port=settings.collector_port,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.RSGI,
+        workers=settings.collector_workers,
+        respawn_failed_workers=True,
+        backpressure=settings.max_requests,
         loop=Loops.auto,
         websockets=False,
         log_level=LogLevels.warning,
@@ -42,10 +49,18 @@ def _load(settings: CollectorSettings) -> Any:
     # The fork has its parent's handlers, which would swallow a signal until the worker sets its own.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Read by prometheus-client when it is imported.
+    os.environ.update(PROMETHEUS_MULTIPROC_DIR=str(settings.metrics_folder))
     # Only the worker needs it: the process that watches over the workers stays small.
     from ingest_api.application import Application
 
     return Application(settings)
+
+
+def _empty(folder: Path) -> None:
+    """Counts begin anew with the server, as Prometheus expects of a process."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _require_free(host: str, port: int) -> None:

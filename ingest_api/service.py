@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Header, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from ingest_api.openapi import describe_hot_paths
@@ -20,8 +20,8 @@ _TRACKER_CACHE = "public, max-age=3600"
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def service(ready: Callable[[], bool]) -> FastAPI:
-    """`ready` says whether an event sent now would probably be accepted."""
+def service(ready: Callable[[], bool], exposition: Callable[[], bytes]) -> FastAPI:
+    """`ready` says whether an event sent now would probably be accepted; `exposition` is what Prometheus reads."""
     # Its pages at /docs load Swagger UI from this server, not from another host.
     app = FastAPIOffline(
         redoc_url=None,
@@ -34,7 +34,7 @@ def service(ready: Callable[[], bool]) -> FastAPI:
 
     @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
     def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     generated = app.openapi
 

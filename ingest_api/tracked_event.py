@@ -1,6 +1,7 @@
 """An event as a site sends it: somebody (object) does something (action) to something (subject)."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -95,7 +96,13 @@ class _Claim(msgspec.Struct):
     site: str | None = None
 
 
+class _Batch(msgspec.Struct):
+    batch: list[TrackedEvent]
+
+
 _event_decoder = msgspec.json.Decoder(TrackedEvent)
+_events_decoder = msgspec.json.Decoder(list[TrackedEvent])
+_batch_decoder = msgspec.json.Decoder(_Batch)
 _line_decoder = msgspec.json.Decoder(UnparsedLine)
 _claim_decoder = msgspec.json.Decoder(_Claim)
 
@@ -117,11 +124,30 @@ def read_tracked_event(body: bytes) -> TrackedEvent:
     if event.properties is NO_PROPERTIES:
         return event
     properties = bytes(event.properties)
+    if properties[:1] == b"{":
+        return event
     if properties == b"null":
         return msgspec.structs.replace(event, properties=NO_PROPERTIES)
-    if properties[:1] != b"{":
-        raise EventRejected("invalid", "properties: expected an object.", "properties")
-    return event
+    raise EventRejected("invalid", "properties: expected an object.", "properties")
+
+
+def read_whole_batch(body: bytes, one_a_line: bool) -> Sequence[TrackedEvent] | None:
+    """The events of a batch without any fault, all at once; None where it must be looked at event by event."""
+    try:
+        if one_a_line:
+            events = _event_decoder.decode_lines(body)
+        elif body[:1] == b"[":
+            events = _events_decoder.decode(body)
+        else:
+            events = _batch_decoder.decode(body).batch
+        if not body.isascii():
+            body.decode()
+    except (msgspec.ValidationError, *UNREADABLE):
+        return None
+    for event in events:
+        if event.properties is not NO_PROPERTIES and bytes(event.properties)[:1] != b"{":
+            return None
+    return events
 
 
 def claimed_site(body: bytes) -> str | None:

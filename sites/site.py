@@ -27,6 +27,11 @@ class Site:
     server_key: str
     time_zone: str = "UTC"
     origins: tuple[str, ...] = ()
+    rate_limit: int | None = None
+    oldest_days: int = 90
+    do_not_track: str = "anonymous"
+    bots: str = "label"
+    query_parameters: tuple[str, ...] = ()
 
     def allows(self, origin: str) -> bool:
         """Whether a page of this web origin may send this site's events; localhost is also 127.0.0.1, on any port."""

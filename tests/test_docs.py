@@ -39,7 +39,7 @@ def test_what_follows_from_the_code_is_what_the_page_says(page: str) -> None:
 def test_every_route_is_documented(tmp_path: Path) -> None:
     text = (DOCS / "http_api.md").read_text(encoding="utf-8")
     paths = {"/track", "/batch"}
-    for application in (service(lambda: True), create_app(QuerySettings(home=tmp_path))):
+    for application in (service(lambda: True, lambda: b""), create_app(QuerySettings(home=tmp_path))):
         paths |= {route.path for route in application.routes if isinstance(route, APIRoute)}
     undocumented = {path for path in paths if f"{path}`" not in text and f"{path}," not in text}
     assert not undocumented - {"/docs/oauth2-redirect"}

@@ -9,18 +9,26 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
 from event_stream.codec import decode_event
 from event_stream.event import Event
 from event_stream.memory import MemoryStream, MemoryWriter
 from event_stream.rejection import Rejection, decode_rejection
 from event_stream.topics import EVENTS, REJECTED
+from ingest_api import metrics
 from ingest_api.admission import Admission
-from ingest_api.collector import Bounds, Collector
-from ingest_api.hot_paths import HotPaths
+from ingest_api.collector import Collector
+from ingest_api.countries import Countries
+from ingest_api.endpoints import Endpoints
+from ingest_api.fastapi_bridge import FastApiBridge
+from ingest_api.requests import RequestReader
 from ingest_api.salts import Salts
 from ingest_api.service import service
+from ingest_api.validation import Stamper
+from ingest_api.write_api import WriteApi
 from sites import LiveSites
+from tests.ingest_api.rsgi import RsgiTransport
 
 NOW = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * 1_000_000
 """When each request arrives, in microseconds since 1970 UTC."""
@@ -57,7 +65,8 @@ class Api:
     sites_file: Path
     salts: Salts
     stream: MemoryStream = field(default_factory=lambda: MemoryStream((EVENTS, REJECTED)))
-    bounds: Bounds = field(default_factory=lambda: Bounds(body_bytes=1_000_000, batch_events=100))
+    max_body_bytes: int = 1_000_000
+    max_batch_events: int = 100
     default_site: str | None = "localhost"
     now: int = NOW
     ip: str = "192.0.2.7"
@@ -65,8 +74,10 @@ class Api:
     def __post_init__(self) -> None:
         admission = Admission(LiveSites(self.sites_file), self.default_site)
         writer = MemoryWriter(self.stream)
-        collector = Collector(admission, self.salts, writer, self.bounds, lambda: self.now)
-        self.app = HotPaths(collector, admission, service(writer.healthy))
+        collector = Collector(admission, Stamper(self.salts, Countries(None)), writer)
+        requests = RequestReader(self.max_body_bytes, seconds=5, now=lambda: self.now)
+        endpoints = Endpoints(collector, requests, self.max_batch_events)
+        self.app = WriteApi(endpoints.paths(), FastApiBridge(service(writer.healthy, _exposition)))
 
     def request(
         self,
@@ -78,7 +89,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app, client=(self.ip, 40_000))
+            transport = RsgiTransport(self.app, f"{self.ip}:40000")
             async with httpx.AsyncClient(transport=transport, base_url="http://collector") as client:
                 return await client.request(method, path, json=json, content=content, headers=headers)
 
@@ -107,6 +118,11 @@ class Api:
 
     def _values(self, topic: str) -> list[bytes]:
         return [record.value for place, log in self.stream.logs.items() if place.topic == topic for record in log]
+
+
+def _exposition() -> bytes:
+    metrics.count_accepted()
+    return generate_latest()
 
 
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
