@@ -148,15 +148,21 @@ class KafkaWriter:
         if error.fatal() or error.code() == KafkaError._FATAL:
             _log.error("The producer is broken and replaced by a new one: %s", error.str())
             self._broken = True
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+            # Half a second before the statistics would say so.
+            self._notice(up=False)
 
     def _on_statistics(self, statistics: str) -> None:
-        self._up = any(broker.state == "UP" for broker in _statistics_decoder.decode(statistics).brokers.values())
-        if self._up and self._said_away:
+        self._notice(up=any(broker.state == "UP" for broker in _statistics_decoder.decode(statistics).brokers.values()))
+
+    def _notice(self, *, up: bool) -> None:
+        self._up = up
+        if up and self._said_away:
             self._said_away = False
             _log.info("Kafka at %s answers again.", self._bootstrap_servers)
-        elif not self._up and not self._said_away and self._now() - self._started > _CONNECTING_SECONDS:
+        elif not up and not self._said_away and self._now() - self._started > _CONNECTING_SECONDS:
             self._said_away = True
-            _log.warning("Kafka at %s is away: until it is back, events are refused.", self._bootstrap_servers)
+            _log.warning("Kafka at %s is away.", self._bootstrap_servers)
 
 
 class _Delivery:

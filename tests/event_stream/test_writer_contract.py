@@ -2,9 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -16,6 +17,8 @@ from event_stream.kafka_writer import KafkaWriter
 from event_stream.memory import MemoryStream, MemoryWriter
 from event_stream.ports import EventWriter, OutgoingRecord
 from event_stream.topics import Topic
+from ingest_api.durable_writer import DurableWriter
+from ingest_api.spool_folder import SpoolFolder
 from tests.conftest import RunningKafka
 
 DEADLINE_SECONDS = 2.0
@@ -57,6 +60,18 @@ class InMemory:
 
     def come_back(self) -> None:
         self._stream.available = True
+
+
+class InMemoryAndSpool(InMemory):
+    """The stream in memory behind the collector's disk spool; with no bytes for it, it must refuse as any other."""
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        super().__init__()
+        self._spool = SpoolFolder(folder, most_bytes)
+
+    def writer(self) -> EventWriter:
+        memory = super().writer()
+        return DurableWriter(memory, self._spool, kafka_up=memory.healthy, queue_records=100, queue_bytes=1_000_000)
 
 
 @dataclass
@@ -113,15 +128,19 @@ def _in_kafka(kafka: RunningKafka) -> InKafka:
     return InKafka(kafka, topic)
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def stream(request: pytest.FixtureRequest) -> Stream:
-    return InMemory() if request.param == "memory" else _in_kafka(request.getfixturevalue("kafka"))
+@pytest.fixture(params=["memory", "memory and spool", pytest.param("kafka", marks=pytest.mark.kafka)])
+def stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
+    if request.param == "kafka":
+        return _in_kafka(request.getfixturevalue("kafka"))
+    return InMemory() if request.param == "memory" else InMemoryAndSpool(tmp_path, 1_000_000)
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.kafka)])
-def mortal_stream(request: pytest.FixtureRequest) -> Iterator[Stream]:
+@pytest.fixture(params=["memory", "memory and spool", pytest.param("kafka", marks=pytest.mark.kafka)])
+def mortal_stream(request: pytest.FixtureRequest, tmp_path: Path) -> Stream:
     """One that may go away."""
-    yield InMemory() if request.param == "memory" else _in_kafka(request.getfixturevalue("own_kafka"))
+    if request.param == "kafka":
+        return _in_kafka(request.getfixturevalue("own_kafka"))
+    return InMemory() if request.param == "memory" else InMemoryAndSpool(tmp_path, 0)
 
 
 def writing(stream: Stream, scenario: Callable[[EventWriter], Awaitable[None]]) -> None:
