@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from datetime import timedelta
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -59,8 +60,16 @@ def _require_created(future: "Future[None]") -> None:
 
 def _new_topic(topic: Topic) -> NewTopic:
     config = {
-        "retention.ms": str(int(topic.retention.total_seconds() * 1000)),
+        "cleanup.policy": "delete",
+        "retention.ms": _milliseconds(topic.retention),
         "max.message.bytes": str(topic.max_record_bytes),
+        "message.timestamp.type": "CreateTime",
     }
+    if topic.segment is not None:
+        config["segment.ms"] = _milliseconds(topic.segment)
     # -1: as many copies as the cluster makes by default.
     return NewTopic(topic.name, topic.partitions, -1, config=config)
+
+
+def _milliseconds(span: timedelta) -> str:
+    return str(span // timedelta(milliseconds=1))

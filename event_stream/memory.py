@@ -128,3 +128,32 @@ class MemoryReader:
         self._assigned = []
         self._stream.members.remove(self)
         self._stream.rebalance()
+
+
+class MemoryLog:
+    """A SharedLog on a MemoryStream; nothing of it is read or written while the stream is not `available`."""
+
+    def __init__(self, stream: MemoryStream, topic: Topic) -> None:
+        self._stream = stream
+        self._topic = topic.name
+        (self._place,) = (place for place in stream.logs if place.topic == topic.name)
+        self._next_offset = 0
+
+    def read(self) -> Sequence[bytes]:
+        if not self._stream.available:
+            return []
+        first = max(self._next_offset, self._stream.first_offsets[self._place])
+        values = [record.value for record in self._stream.logs[self._place][first:]]
+        self._next_offset = first + len(values)
+        return values
+
+    def is_read(self) -> bool:
+        return self._stream.available and self._next_offset == len(self._stream.logs[self._place])
+
+    async def append(self, value: bytes, timestamp: int) -> None:
+        if not self._stream.available:
+            raise WriteRefused("the memory stream is not available")
+        self._stream.append(OutgoingRecord(self._topic, None, value), timestamp)
+
+    def close(self) -> None:
+        """Nothing is held."""

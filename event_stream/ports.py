@@ -79,3 +79,28 @@ class EventReader(Protocol):
     def commit(self, next_offsets: NextOffsets) -> None: ...
 
     def close(self) -> None: ...
+
+
+class SharedLog(Protocol):
+    """A topic of one stream partition that everybody reads whole: from its first record on, then what follows.
+
+    There is no group and nothing is committed. All see the records in one order, so that where several speak of the
+    same thing, everybody can believe the first. Only `append` waits.
+    """
+
+    def read(self) -> Sequence[bytes]:
+        """The values that were not read yet, in their order; none while the broker is away."""
+        ...
+
+    def is_read(self) -> bool:
+        """Whether the end was reached, as far as the broker has told, and past all that was appended here."""
+        ...
+
+    async def append(self, value: bytes, timestamp: int) -> None:
+        """Done when the broker has it. Its retention counts from `timestamp`, in milliseconds since 1970 UTC.
+
+        Raises WriteRefused. Even then the record may turn up.
+        """
+        ...
+
+    def close(self) -> None: ...
