@@ -10,19 +10,23 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from event_stream.errors import BrokerAway
+from event_stream.kafka_log import KafkaLog
 from event_stream.kafka_topics import ensure_topics
 from event_stream.kafka_writer import KafkaWriter
-from event_stream.topics import EVENTS, REJECTED
+from event_stream.topics import EVENTS, REJECTED, SALTS
 from ingest_api import metrics
 from ingest_api.admission import Admission
 from ingest_api.collector import Collector
 from ingest_api.countries import Countries
+from ingest_api.durable_writer import DurableWriter
 from ingest_api.endpoints import Endpoints
 from ingest_api.fastapi_bridge import FastApiBridge
 from ingest_api.requests import Exchange, RequestReader, Scope, now_micros
 from ingest_api.salts import Salts
 from ingest_api.service import service
 from ingest_api.settings import CollectorSettings
+from ingest_api.shared_salts import SharedSalts
+from ingest_api.spool_folder import SpoolFolder
 from ingest_api.validation import Stamper
 from ingest_api.write_api import WriteApi
 from sites import LiveSites
@@ -31,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _TOPICS_SECONDS = 1.0
-_FORGET_SECONDS = 3600.0
+_FORGET_SECONDS = 60.0
+_HEAR_SECONDS = 3.0
 
 
 class Application:
@@ -45,7 +50,8 @@ class Application:
         self._requests = RequestReader(settings.max_body_bytes, settings.body_seconds, settings.trusted_networks)
         self._topics_exist = False
         self._lifetime = AsyncExitStack()
-        self._writer: KafkaWriter
+        self._kafka: KafkaWriter
+        self._writer: DurableWriter
         self._write_api: WriteApi
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -60,28 +66,43 @@ class Application:
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
         settings = self._settings
-        self._writer = KafkaWriter(
+        self._kafka = KafkaWriter(
             settings.kafka_bootstrap_servers,
             delivery_seconds=settings.delivery_seconds,
+            queue_records=settings.queue_records,
+            queue_bytes=settings.queue_bytes,
+        )
+        self._writer = DurableWriter(
+            self._kafka,
+            SpoolFolder(settings.spool_folder, settings.spool_bytes),
+            kafka_up=self._kafka_up,
             queue_records=settings.queue_records,
             queue_bytes=settings.queue_bytes,
         )
         admission = Admission(self._sites, settings.default_site)
         collector = Collector(admission, Stamper(self._salts, self._countries), self._writer)
         endpoints = Endpoints(collector, self._requests, settings.max_batch_events)
-        self._write_api = WriteApi(endpoints.paths(), FastApiBridge(service(self._ready, self._exposition)))
+        self._write_api = WriteApi(endpoints.paths(), FastApiBridge(service(self._writer.healthy, self._exposition)))
         metrics.forget_the_dead(settings.metrics_folder)
         _spare_the_garbage_collector()
-        tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._create_topics())]
+        salts_topic = KafkaLog(settings.kafka_bootstrap_servers, SALTS)
+        shared_salts = SharedSalts(self._salts, salts_topic, now_micros)
+        running = (self._look_after(), self._create_topics(), shared_salts.follow())
+        tasks = [asyncio.create_task(each) for each in running]
         try:
+            if not self._salts.known(now_micros()):
+                # On a new host: the first visitors too shall be who they are elsewhere, if Kafka can be asked.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(shared_salts.heard.wait(), _HEAR_SECONDS)
             yield
         finally:
             for task in tasks:
                 task.cancel()
+            salts_topic.close()
             await self._writer.close(settings.stop_seconds)
 
-    def _ready(self) -> bool:
-        return self._topics_exist and self._writer.healthy()
+    def _kafka_up(self) -> bool:
+        return self._topics_exist and self._kafka.healthy()
 
     def _exposition(self) -> bytes:
         self._measure()
@@ -90,14 +111,15 @@ class Application:
     def _measure(self) -> None:
         metrics.count_accepted()
         metrics.SITES_TROUBLE.set(self._sites.trouble is not None)
-        metrics.KAFKA_UP.set(self._writer.healthy())
-        metrics.REQUESTS_WAITING.set(self._writer.waiting())
+        metrics.COUNTRY_FILE_TROUBLE.set(self._countries.trouble is not None)
+        metrics.KAFKA_UP.set(self._kafka_up())
+        metrics.REQUESTS_WAITING.set(self._kafka.waiting() + self._writer.waiting())
 
     async def _create_topics(self) -> None:
         while not self._topics_exist:
             with suppress(BrokerAway):
                 await asyncio.to_thread(
-                    ensure_topics, self._settings.kafka_bootstrap_servers, (EVENTS, REJECTED), _TOPICS_SECONDS
+                    ensure_topics, self._settings.kafka_bootstrap_servers, (EVENTS, REJECTED, SALTS), _TOPICS_SECONDS
                 )
                 self._topics_exist = True
 
@@ -106,6 +128,7 @@ class Application:
         forgotten_at = float("-inf")
         while True:
             self._sites.refresh()
+            await asyncio.to_thread(self._countries.refresh)
             self._requests.end_overdue()
             self._measure()
             if time.monotonic() - forgotten_at >= _FORGET_SECONDS:

@@ -16,10 +16,10 @@ EVENTS_ACCEPTED = Counter("logektor_events_accepted", "Events answered 202: they
 EVENTS_REJECTED = Counter(
     "logektor_events_rejected", "Events that break a rule; each is kept on the rejected topic.", ["site", "reason"]
 )
-EVENTS_NOT_TRACKED = Counter(
-    "logektor_events_not_tracked",
-    "Events answered 202 and not stored: their senders ask not to be tracked, and the site drops those.",
-    ["site"],
+EVENTS_DROPPED = Counter(
+    "logektor_events_dropped",
+    "Events answered 202 and not stored, by the site's do_not_track or bots policy.",
+    ["site", "reason"],
 )
 REQUESTS_REFUSED = Counter(
     "logektor_requests_refused",
@@ -27,11 +27,13 @@ REQUESTS_REFUSED = Counter(
     ["site", "reason"],
 )
 REQUESTS_NOT_DURABLE = Counter(
-    "logektor_requests_not_durable", "Requests answered 503: Kafka did not acknowledge every event in time."
+    "logektor_requests_not_durable", "Requests answered 503: neither Kafka nor the disk spool took every event."
 )
 REQUESTS_FAILED = Counter("logektor_requests_failed", "Requests answered 500: a fault of the collector itself.")
 KAFKA_UP = Gauge(
-    "logektor_kafka_up", "1 while every worker process reaches Kafka, else 0.", multiprocess_mode="livemin"
+    "logektor_kafka_up",
+    "1 while every worker process reaches Kafka and its topics, else 0.",
+    multiprocess_mode="livemin",
 )
 REQUESTS_WAITING = Gauge(
     "logektor_requests_waiting", "Requests that wait until their events are durable.", multiprocess_mode="livesum"
@@ -50,6 +52,11 @@ SPOOL_OLDEST = Gauge(
 SITES_TROUBLE = Gauge(
     "logektor_sites_trouble",
     "1 while sites.toml can't be read and the sites known before stay in use, else 0.",
+    multiprocess_mode="livemax",
+)
+COUNTRY_FILE_TROUBLE = Gauge(
+    "logektor_country_file_trouble",
+    "1 while a new country file can't be used and the countries known before stay in use, else 0.",
     multiprocess_mode="livemax",
 )
 
