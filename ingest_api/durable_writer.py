@@ -91,6 +91,10 @@ class DurableWriter:
         """Whether an event would probably be accepted, by Kafka or by the spool."""
         return self._kafka_up() or self._spool.has_room()
 
+    def waiting(self) -> int:
+        """How many writes wait for the disk."""
+        return len(self._waiting)
+
     async def close(self, deadline: float) -> None:
         if self._closed:
             return

@@ -50,11 +50,11 @@ def _add_health(app: FastAPI, ready: Callable[[], bool]) -> None:
     def live() -> dict[str, str]:
         return {"status": "live"}
 
-    @app.get("/health/ready", summary="Kafka is reachable: events would be accepted", responses={503: {}})
+    @app.get("/health/ready", summary="Events would be accepted, by Kafka or by the disk spool", responses={503: {}})
     def health_ready() -> JSONResponse:
         if ready():
             return JSONResponse({"status": "ready"})
-        return _error(503, "not_ready", "Kafka is not reachable.")
+        return _error(503, "not_ready", "Kafka is not reachable, and the disk spool is full, off or broken.")
 
 
 def _add_tracker(app: FastAPI) -> None:

@@ -14,7 +14,7 @@ class CollectorSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
 
     home: Path = Field(
-        Path("var"), validate_default=True, description="folder of what the collector keeps: sites.toml, salts/"
+        Path("var"), validate_default=True, description="folder of what the collector keeps: sites.toml, salts/, spool/"
     )
     collector_host: str = Field("127.0.0.1", description="address that the collector listens on")
     collector_port: int = Field(8080, ge=1, le=65535, description="port that the collector listens on")
@@ -44,10 +44,13 @@ class CollectorSettings(BaseSettings):
     )
     max_batch_events: int = Field(1_000, ge=1, description="most events of a batch; more are answered 413")
     delivery_seconds: float = Field(
-        5.0, gt=0, description="how long Kafka may take to acknowledge a request's events before it is answered 503"
+        3.0,
+        gt=0,
+        description="how long Kafka may take to acknowledge a request's events before they go to the disk spool, in "
+        "seconds",
     )
     queue_records: int = Field(
-        20_000, ge=1, description="most events that wait for Kafka in one process; past it, requests are answered 503"
+        20_000, ge=1, description="most events that wait for Kafka in one process; past it, they go to the disk spool"
     )
     queue_bytes: int = Field(
         32 * 1024 * 1024, ge=1024, description="most bytes that wait for Kafka in one process; past it, as above"
