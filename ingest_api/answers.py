@@ -10,6 +10,7 @@ RETRY_AFTER_SECONDS = 5
 HeaderList = list[tuple[str, str]]
 
 JSON: HeaderList = [("content-type", "application/json")]
+UNCACHED_JSON: HeaderList = [*JSON, ("cache-control", "no-store")]
 
 
 class Answer(msgspec.Struct):
@@ -72,7 +73,7 @@ class SeenClient(msgspec.Struct, rename="camel"):
     site: str | None
     visitor_id: str | None
     asks_not_to_be_tracked: bool
-    do_not_track_policy: str | None
+    do_not_track: str | None
     refusal: ErrorBody | None
 
 

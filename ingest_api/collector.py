@@ -1,6 +1,5 @@
 """What becomes of an event: checked, stored by Kafka or the spool, and only then accepted."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -11,9 +10,10 @@ from event_stream.rejection import Rejection, encode_rejection
 from event_stream.topics import EVENTS, REJECTED, event_key
 from ingest_api import metrics
 from ingest_api.admission import Admission, Grant
-from ingest_api.errors import EventRejected, NotDurable
+from ingest_api.answers import ErrorBody, SeenClient
+from ingest_api.errors import EventRejected, NotDurable, RequestRefused
 from ingest_api.tracked_event import TrackedEvent, claimed_site, read_tracked_event
-from ingest_api.validation import Sender, Stamper, encode_bounded
+from ingest_api.validation import Sender, Stamper, encode_bounded, new_event_id
 
 
 class Grammar(msgspec.Struct, frozen=True):
@@ -30,12 +30,16 @@ OWN = Grammar(read_tracked_event, claimed_site)
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """An event with the record that it becomes: of an accepted event, of its rejection, or none."""
+    """An event with the record that it becomes: of an accepted event or of its rejection.
+
+    There is none where the event is `dropped`, by the site's policy of this name.
+    """
 
     record: OutgoingRecord | None
     site: str
     event_id: str
     rejection: EventRejected | None = None
+    dropped: str | None = None
 
 
 class Collector:
@@ -80,6 +84,24 @@ class Collector:
         grant = self.admission.grant(sender.key, sender.origin, None)
         return self._kept(body, rejection, grant.site.domain, sender.received_at)
 
+    def look_at(self, sender: Sender, claimed: str | None) -> SeenClient:
+        """What is seen of a client, and whether its events for the claimed site would be taken."""
+        site, refusal = None, None
+        try:
+            site = self.admission.grant(sender.key, sender.origin, claimed).site
+        except RequestRefused as refused:
+            refusal = ErrorBody(refused.code, refused.message, refused.field)
+        return SeenClient(
+            client_ip=sender.ip,
+            user_agent=sender.user_agent,
+            country=self._stamper.country(sender),
+            site=site.domain if site is not None else None,
+            visitor_id=self._stamper.visitor(sender, site) if site is not None else None,
+            asks_not_to_be_tracked=sender.asks_not_to_be_tracked,
+            do_not_track=site.do_not_track if site is not None else None,
+            refusal=refusal,
+        )
+
     async def store(self, checked: Sequence[Checked]) -> None:
         """Done when each record is durable. Raises NotDurable."""
         records = [event.record for event in checked if event.record is not None]
@@ -89,6 +111,9 @@ class Collector:
         count(checked)
 
     def _accepted(self, tracked: TrackedEvent, grant: Grant, sender: Sender) -> Checked:
+        if sender.asks_not_to_be_tracked and grant.site.do_not_track == "drop":
+            event_id = tracked.event_id or new_event_id(sender.received_at)
+            return Checked(None, grant.site.domain, event_id, dropped="do_not_track")
         event = self._stamper.stamp(tracked, grant, sender)
         value = encode_bounded(event)
         record = OutgoingRecord(EVENTS.name, event_key(event.site, event.visitor_id), value)
@@ -108,13 +133,13 @@ class Collector:
 
 def count(checked: Sequence[Checked]) -> None:
     """Raises the counters of what was answered."""
-    if len(checked) == 1 and checked[0].rejection is None:
-        metrics.events_accepted[checked[0].site] += 1
-        return
-    metrics.events_accepted.update(Counter(event.site for event in checked if event.rejection is None))
     for event in checked:
         if event.rejection is not None:
             metrics.EVENTS_REJECTED.labels(event.site, event.rejection.code).inc()
+        elif event.dropped is not None:
+            metrics.EVENTS_DROPPED.labels(event.site, event.dropped).inc()
+        else:
+            metrics.events_accepted[event.site] += 1
 
 
 def _not_durable(refusal: WriteRefused) -> NotDurable:

@@ -7,6 +7,7 @@ import msgspec
 
 from ingest_api.answers import (
     JSON,
+    UNCACHED_JSON,
     Answer,
     BatchAnswer,
     RejectedEvent,
@@ -18,7 +19,7 @@ from ingest_api.answers import (
 from ingest_api.batch_body import is_one_a_line, require_few_events, require_few_values, split_batch
 from ingest_api.collector import Checked, Collector
 from ingest_api.errors import EventRejected
-from ingest_api.requests import Exchange, RequestReader, Scope, content_type
+from ingest_api.requests import Exchange, RequestReader, Scope, content_type, parameter
 from ingest_api.tracked_event import read_whole_batch
 from ingest_api.validation import Sender
 
@@ -35,7 +36,11 @@ class Endpoints:
 
     def paths(self) -> Mapping[tuple[str, str], Endpoint]:
         """By method and path."""
-        return {("POST", "/track"): self.track, ("POST", "/batch"): self.batch}
+        return {
+            ("POST", "/track"): self.track,
+            ("POST", "/batch"): self.batch,
+            ("GET", "/whoami"): self.whoami,
+        }
 
     async def track(self, scope: Scope, exchange: Exchange) -> Answer:
         """One event."""
@@ -66,6 +71,11 @@ class Endpoints:
         await self._collector.store(checked)
         rejected = _rejected(checked)
         return Answer(202, encode(BatchAnswer(len(checked) - len(rejected), rejected)), JSON)
+
+    async def whoami(self, scope: Scope, exchange: Exchange) -> Answer:
+        """What the collector sees of the client, and what it would make of its events."""
+        sender = self._requests.sender(scope)
+        return Answer(200, encode(self._collector.look_at(sender, parameter(scope, "site"))), UNCACHED_JSON)
 
     def _check_batch(self, body: bytes, media_type: str, sender: Sender) -> list[Checked]:
         """Raises EventRejected where the body is no batch at all."""

@@ -178,10 +178,15 @@ def key_of(scope: Scope) -> str | None:
                 401, "unknown_key", "Send the site's key as Authorization: Bearer KEY, or as the user name of Basic."
             )
         return key
+    return parameter(scope, "key")
+
+
+def parameter(scope: Scope, name: str) -> str | None:
+    """A parameter of the query string."""
     query = scope.query_string
-    if "key=" not in query:
+    if f"{name}=" not in query:
         return None
-    return parse_qs(query).get("key", [None])[0]
+    return parse_qs(query).get(name, [None])[0]
 
 
 def _user_name(credentials: str) -> str | None:

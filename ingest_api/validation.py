@@ -13,6 +13,7 @@ from ingest_api.errors import EventRejected
 from ingest_api.event_time import event_time
 from ingest_api.kept_address import kept_address, path_of
 from ingest_api.tracked_event import TrackedEvent
+from sites import Site
 
 _MAX_ID = 500
 _MAX_ADDRESS = 4_000
@@ -92,8 +93,7 @@ class Stamper:
             elif object_id is not None and (object_type == "user" or object_type == "visitor"):
                 visitor_id = object_id
             elif ip is not None:
-                salt = self._salts.of_day(site.time_zone, sender.received_at)
-                visitor_id = hashed_visitor(salt, site.domain, ip, user_agent)
+                visitor_id = self._nameless_visitor(site, ip, user_agent, sender.received_at)
         if object_id is None and object_type == "visitor":
             object_id = visitor_id
         if ip is not None:
@@ -135,6 +135,19 @@ class Stamper:
             adjusted,
             tracked.properties,
         )
+
+    def country(self, sender: Sender) -> str | None:
+        """Where the client's address is."""
+        return self._countries.of(sender.ip)
+
+    def visitor(self, sender: Sender, site: Site) -> str | None:
+        """Whom the site's events of this client belong to where they name nobody; None for who is not told apart."""
+        if sender.asks_not_to_be_tracked and site.do_not_track != "ignore":
+            return None
+        return self._nameless_visitor(site, sender.ip, sender.user_agent, sender.received_at)
+
+    def _nameless_visitor(self, site: Site, ip: str, user_agent: str | None, received_at: int) -> str:
+        return hashed_visitor(self._salts.of_day(site.time_zone, received_at), site.domain, ip, user_agent)
 
 
 def encode_bounded(event: Event) -> bytes:

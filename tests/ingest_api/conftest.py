@@ -28,6 +28,7 @@ from ingest_api.service import service
 from ingest_api.validation import Stamper
 from ingest_api.write_api import WriteApi
 from sites import LiveSites
+from tests.ingest_api.fault_table import FAULTS, lines
 from tests.ingest_api.rsgi import RsgiTransport
 
 NOW = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -105,7 +106,7 @@ class Api:
 
     def events(self) -> list[Event]:
         """All accepted events."""
-        return [decode_event(value) for value in self._values(EVENTS.name)]
+        return [decode_event(value) for value in self.records(EVENTS.name)]
 
     def event(self) -> Event:
         """The only accepted event."""
@@ -114,9 +115,10 @@ class Api:
 
     def rejections(self) -> list[Rejection]:
         """All that was rejected and kept."""
-        return [decode_rejection(value) for value in self._values(REJECTED.name)]
+        return [decode_rejection(value) for value in self.records(REJECTED.name)]
 
-    def _values(self, topic: str) -> list[bytes]:
+    def records(self, topic: str) -> list[bytes]:
+        """The values of all records of a topic."""
         return [record.value for place, log in self.stream.logs.items() if place.topic == topic for record in log]
 
 
@@ -139,3 +141,10 @@ def sites_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def api(tmp_path: Path, sites_file: Path) -> Api:
     return Api(sites_file, Salts(tmp_path / "salts"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if faults := config.stash.get(FAULTS, []):
+        terminalreporter.section("events in the fault tests")
+        for line in lines(faults):
+            terminalreporter.write_line(line)

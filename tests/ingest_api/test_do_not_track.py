@@ -1,8 +1,27 @@
 """Do Not Track and Global Privacy Control, by the site's policy."""
 
+from pathlib import Path
+
 import pytest
 
-from ingest_api.do_not_track import Policy, Tracking, asks_not_to_be_tracked, tracking
+from ingest_api.do_not_track import asks_not_to_be_tracked
+from tests.ingest_api.conftest import Api
+
+EVENT = {
+    "action": "pageview",
+    "url": "https://example.com/a",
+    "visitorId": "v",
+    "userId": "u",
+    "sessionId": "s",
+    "objectType": "user",
+    "objectId": "o",
+}
+ASKS = {"origin": "https://example.com", "sec_gpc": "1", "user_agent": "Firefox"}
+
+
+def with_policy(sites_file: Path, policy: str) -> None:
+    text = sites_file.read_text()
+    sites_file.write_text(text.replace('domain = "example.com"', f'domain = "example.com"\ndo_not_track = "{policy}"'))
 
 
 @pytest.mark.parametrize(
@@ -13,10 +32,27 @@ def test_either_header_asks(dnt: str | None, sec_gpc: str | None, asks: bool) ->
     assert asks_not_to_be_tracked(dnt, sec_gpc) is asks
 
 
-@pytest.mark.parametrize(
-    ("policy", "result"),
-    [("anonymous", Tracking.ANONYMOUS), ("drop", Tracking.NONE), ("ignore", Tracking.WHOLE)],
-)
-def test_the_sites_policy_decides_for_who_asks_and_for_nobody_else(policy: Policy, result: Tracking) -> None:
-    assert tracking(True, policy) is result
-    assert tracking(False, policy) is Tracking.WHOLE
+def test_by_default_who_asks_is_counted_and_nobody(api: Api) -> None:
+    assert api.track(EVENT, **ASKS).status_code == 202
+    event = api.event()
+    assert (event.action, event.subject_id, event.object_type) == ("pageview", "/a", "user")
+    assert (event.visitor_id, event.user_id, event.session_id, event.object_id) == (None, None, None, None)
+    assert (event.user_agent, event.country) == (None, None)
+
+
+def test_a_site_may_store_nothing_of_who_asks(api: Api, sites_file: Path) -> None:
+    with_policy(sites_file, "drop")
+    assert api.track(EVENT, **ASKS).status_code == 202
+    assert api.batch([EVENT, {"action": ""}], **ASKS).json()["accepted"] == 1
+    assert api.events() == []
+    assert len(api.rejections()) == 1
+    dropped = 'logektor_events_dropped_total{reason="do_not_track",site="example.com"} '
+    assert dropped in api.request("GET", "/metrics").text
+    assert api.track(EVENT, origin="https://example.com").status_code == 202
+    assert len(api.events()) == 1
+
+
+def test_a_site_may_ignore_it(api: Api, sites_file: Path) -> None:
+    with_policy(sites_file, "ignore")
+    api.track(EVENT, **ASKS)
+    assert (api.event().visitor_id, api.event().user_agent) == ("v", "Firefox")
