@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _TOPICS_SECONDS = 1.0
 _FORGET_SECONDS = 60.0
-_HEAR_SECONDS = 3.0
+_HEAR_SECONDS = 2.0
 
 
 class Application:

@@ -19,6 +19,7 @@ from ingest_api.salts import Salts, dates_in_use, forgotten_from, known_from
 
 _log = logging.getLogger(__name__)
 
+_FIRST_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
 _REFUSED_SECONDS = 10.0
 
@@ -57,7 +58,7 @@ class SharedSalts:
                     trouble = str(error)
                     _log.warning("The salts of visitor ids can't be shared now: %s", trouble)
                 await asyncio.sleep(_REFUSED_SECONDS)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS if self.heard.is_set() else _FIRST_LOOK_SECONDS)
 
     async def look(self) -> None:
         """Believes what was published, then publishes what is missing. Raises WriteRefused, OSError."""

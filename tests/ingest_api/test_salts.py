@@ -8,8 +8,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ingest_api.salts import Salts
+from ingest_api.salts import Salts, dates_in_use, forgotten_from, known_from
 
 
 def micros(moment: datetime) -> int:
@@ -68,14 +70,67 @@ def test_threads_that_begin_a_day_together_share_its_salt(tmp_path: Path) -> Non
         assert len(set(threads.map(_salt, [tmp_path] * 50))) == 1
 
 
-def test_a_salt_is_gone_after_72_hours_and_not_while_its_date_is_anywhere(tmp_path: Path) -> None:
+def midnight(day: int) -> datetime:
+    return datetime(2026, 11, day, tzinfo=UTC)
+
+
+def test_a_salt_is_gone_72_hours_after_it_was_known_and_not_while_its_date_is_anywhere(tmp_path: Path) -> None:
     salts = Salts(tmp_path)
-    salts.of_day("UTC", micros(NOON))
-    last_moment_of_the_date = datetime(2026, 11, 24, 23, 59, 59, tzinfo=UTC) + timedelta(hours=12)
+    own = salts.of_day("UTC", micros(NOON))
+    salts.agree(NOON.date(), b"agreed on by all")
+    last_moment_of_the_date = midnight(25) + timedelta(hours=12) - timedelta(microseconds=1)
     salts.forget(micros(last_moment_of_the_date))
     assert [file.name for file in tmp_path.iterdir()] == ["2026-11-24"]
-    salts.forget(micros(datetime(2026, 11, 23, 10, tzinfo=UTC) + timedelta(hours=72)))
+    assert salts.of_day("Etc/GMT+12", micros(last_moment_of_the_date)) == b"agreed on by all"
+    known = midnight(24) - timedelta(hours=26)
+    salts.forget(micros(known + timedelta(hours=72)) - 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["2026-11-24"]
+    salts.forget(micros(known + timedelta(hours=72)))
     assert list(tmp_path.iterdir()) == []
+    assert salts.of_day("UTC", micros(NOON)) not in (own, b"agreed on by all")
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - by timezones
+    st.sampled_from(["Etc/GMT+12", "Pacific/Kiritimati", "America/New_York", "UTC", "Asia/Kolkata"]),
+)
+def test_a_salt_is_known_12_hours_before_its_date_begins_anywhere_and_until_it_is_over_everywhere(
+    moment: datetime, zone: str
+) -> None:
+    now = micros(moment)
+    in_use = dates_in_use(now)
+    assert moment.astimezone(ZoneInfo(zone)).date() in in_use
+    assert (moment + timedelta(hours=12)).astimezone(ZoneInfo(zone)).date() in in_use
+    assert all(known_from(day) <= now < forgotten_from(day) for day in in_use)
+    assert len(in_use) <= 3
+
+
+def test_what_was_agreed_on_counts_at_once_and_for_good(tmp_path: Path) -> None:
+    salts = Salts(tmp_path)
+    salts.of_day("UTC", micros(NOON))
+    assert salts.agree(NOON.date(), b"first")
+    assert not salts.agree(NOON.date(), b"second")
+    assert salts.of_day("UTC", micros(NOON)) == b"first"
+
+
+def test_what_was_agreed_on_outlives_a_restart_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    salts = Salts(tmp_path)
+    salts.of_day("UTC", micros(NOON))
+    salts.agree(NOON.date(), b"agreed on by all")
+    assert salts.store(NOON.date())
+    assert not salts.store(NOON.date())
+    assert Salts(tmp_path).of_day("UTC", micros(NOON)) == b"agreed on by all"
+    (file,) = tmp_path.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_host_knows_its_salts_when_it_has_one_for_every_date_in_use(tmp_path: Path) -> None:
+    salts = Salts(tmp_path)
+    assert not salts.known(micros(NOON))
+    for day in dates_in_use(micros(NOON)):
+        salts.of_date(day)
+    assert salts.known(micros(NOON))
+    assert Salts(tmp_path).known(micros(NOON))
 
 
 def test_forgetting_where_nothing_is_kept_is_fine(tmp_path: Path) -> None:
