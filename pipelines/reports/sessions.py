@@ -11,8 +11,8 @@ from pipelines.reports.report import Report, shaped
 IDLE = timedelta(minutes=30)
 """A visitor's next event ends the session when more than this has passed since the last."""
 
-PASSIVE_ACTIONS = ("error", "request")
-"""Lines of access logs that no visitor did on purpose: no part of a session."""
+PASSIVE_ACTIONS = ("error", "request", "engagement")
+"""No part of a session: lines of access logs that no visitor did on purpose, and what the script says on leaving."""
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SESSION_DAY = ("site", "session_date", "visitor_id")

@@ -65,8 +65,8 @@ def test_sites_and_visitors_have_sessions_of_their_own() -> None:
     ]
 
 
-@pytest.mark.parametrize("action", ["error", "request"])
-def test_errors_and_requests_neither_start_nor_extend_a_session_nor_end_a_bounce(action: str) -> None:
+@pytest.mark.parametrize("action", ["error", "request", "engagement"])
+def test_passive_actions_neither_start_nor_extend_a_session_nor_end_a_bounce(action: str) -> None:
     result = sessions(
         {"action": action, "occurred_at": after(-5)},
         {"occurred_at": after(0)},
@@ -82,7 +82,15 @@ def test_errors_and_requests_neither_start_nor_extend_a_session_nor_end_a_bounce
 
 @pytest.mark.parametrize(
     ("actions", "is_bounce"),
-    [(["pageview"], True), (["pageview", "pageview"], False), (["pageview", "signup"], False), (["signup"], False)],
+    [
+        (["pageview"], True),
+        (["pageview", "pageview"], False),
+        (["pageview", "signup"], False),
+        (["signup"], False),
+        (["pageview", "engagement"], True),
+        (["pageview", "outbound_link"], False),
+        (["pageview", "download"], False),
+    ],
 )
 def test_a_bounce_is_one_page_view_and_nothing_else(actions: list[str], is_bounce: bool) -> None:
     assert sessions(*({"action": action} for action in actions))["is_bounce"].to_list() == [is_bounce]
