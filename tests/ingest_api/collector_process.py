@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,12 +125,14 @@ def ids_in_kafka(kafka: RunningKafka) -> list[str]:
 class Clients:
     """Some clients that send one event after the other, none of them twice, and remember which were answered 202."""
 
-    def __init__(self, collector: CollectorProcess, clients: int = 8, **fields: object) -> None:
+    def __init__(
+        self, collector: CollectorProcess, clients: int = 8, properties: Mapping[str, str] | None = None
+    ) -> None:
         self.sent: list[str] = []
         self.accepted: list[str] = []
         self.refused: list[int] = []
         """Each status that is not 202."""
-        self._event = {**SEED, **fields}
+        self._event = {**SEED, "properties": properties or {}}
         self._collector = collector
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(clients)]
