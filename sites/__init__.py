@@ -1,8 +1,10 @@
-"""The sites that may send events: domains, keys, origins and time zones, read from sites.toml."""
+"""The sites that may send events: domains, keys, origins, policies, goals and funnels, read from sites.toml."""
 
 from sites.errors import SitesError
 from sites.live import LiveSites
+from sites.reading import load_sites
 from sites.registration import register_site
-from sites.site import Site, Sites, load_sites
+from sites.site import Funnel, Goal, Site
+from sites.sites import Sites
 
-__all__ = ["LiveSites", "Site", "Sites", "SitesError", "load_sites", "register_site"]
+__all__ = ["Funnel", "Goal", "LiveSites", "Site", "Sites", "SitesError", "load_sites", "register_site"]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from sites.errors import SitesError
-from sites.site import Sites, load_sites
+from sites.reading import load_sites
+from sites.sites import Sites
 
 Found = TypeVar("Found")
 

@@ -7,7 +7,8 @@ import secrets
 from pathlib import Path
 
 from sites.errors import SitesError
-from sites.site import Site, load_sites, parse_sites
+from sites.reading import load_sites, parse_sites
+from sites.site import Site
 
 
 def register_site(path: Path, domain: str, time_zone: str = "UTC") -> Site:
@@ -19,16 +20,9 @@ def register_site(path: Path, domain: str, time_zone: str = "UTC") -> Site:
 
 
 def _add(path: Path, domain: str, time_zone: str) -> Site:
-    site = Site(domain, "pk_" + secrets.token_urlsafe(18), "sk_" + secrets.token_urlsafe(24), time_zone)
+    keys = {"write_key": "pk_" + secrets.token_urlsafe(18), "server_key": "sk_" + secrets.token_urlsafe(24)}
     # Checked before it is written, so that a bad time zone never reaches the file.
-    parse_sites(
-        {
-            "site": [
-                {"domain": domain, "write_key": site.write_key, "server_key": site.server_key, "time_zone": time_zone}
-            ]
-        },
-        str(path),
-    )
+    (site,) = parse_sites({"site": [{"domain": domain, "time_zone": time_zone, **keys}]}, str(path))
     try:
         _append(path, site)
     except OSError as error:

@@ -73,7 +73,8 @@ class Api:
     ip: str = "192.0.2.7"
 
     def __post_init__(self) -> None:
-        admission = Admission(LiveSites(self.sites_file), self.default_site)
+        self.sites = LiveSites(self.sites_file)
+        admission = Admission(self.sites, self.default_site)
         writer = MemoryWriter(self.stream)
         collector = Collector(admission, Stamper(self.salts, Countries(None)), writer)
         requests = RequestReader(self.max_body_bytes, seconds=5, now=lambda: self.now)
@@ -116,6 +117,12 @@ class Api:
     def rejections(self) -> list[Rejection]:
         """All that was rejected and kept."""
         return [decode_rejection(value) for value in self.records(REJECTED.name)]
+
+    def declare(self, domain: str, setting: str) -> None:
+        """Adds a line of TOML to a site's table."""
+        line = f'domain = "{domain}"'
+        self.sites_file.write_text(self.sites_file.read_text().replace(line, f"{line}\n{setting}"))
+        self.sites.refresh()
 
     def records(self, topic: str) -> list[bytes]:
         """The values of all records of a topic."""

@@ -1,7 +1,5 @@
 """Do Not Track and Global Privacy Control, by the site's policy."""
 
-from pathlib import Path
-
 import pytest
 
 from ingest_api.do_not_track import asks_not_to_be_tracked
@@ -17,11 +15,6 @@ EVENT = {
     "objectId": "o",
 }
 ASKS = {"origin": "https://example.com", "sec_gpc": "1", "user_agent": "Firefox"}
-
-
-def with_policy(sites_file: Path, policy: str) -> None:
-    text = sites_file.read_text()
-    sites_file.write_text(text.replace('domain = "example.com"', f'domain = "example.com"\ndo_not_track = "{policy}"'))
 
 
 @pytest.mark.parametrize(
@@ -40,8 +33,8 @@ def test_by_default_who_asks_is_counted_and_nobody(api: Api) -> None:
     assert (event.user_agent, event.country) == (None, None)
 
 
-def test_a_site_may_store_nothing_of_who_asks(api: Api, sites_file: Path) -> None:
-    with_policy(sites_file, "drop")
+def test_a_site_may_store_nothing_of_who_asks(api: Api) -> None:
+    api.declare("example.com", 'do_not_track = "drop"')
     assert api.track(EVENT, **ASKS).status_code == 202
     assert api.batch([EVENT, {"action": ""}], **ASKS).json()["accepted"] == 1
     assert api.events() == []
@@ -52,7 +45,7 @@ def test_a_site_may_store_nothing_of_who_asks(api: Api, sites_file: Path) -> Non
     assert len(api.events()) == 1
 
 
-def test_a_site_may_ignore_it(api: Api, sites_file: Path) -> None:
-    with_policy(sites_file, "ignore")
+def test_a_site_may_ignore_it(api: Api) -> None:
+    api.declare("example.com", 'do_not_track = "ignore"')
     api.track(EVENT, **ASKS)
     assert (api.event().visitor_id, api.event().user_agent) == ("v", "Firefox")

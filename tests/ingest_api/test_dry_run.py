@@ -34,5 +34,5 @@ def test_a_batch_is_shown_event_by_event(api: Api) -> None:
 
 
 def test_a_body_that_is_no_batch_is_told_and_not_kept(api: Api) -> None:
-    status, shown = trial(api, "/batch", 1)
+    status, _ = trial(api, "/batch", 1)
     assert status == 400

@@ -19,7 +19,7 @@ from ingest_api.validation import Sender, Stamper, encode_bounded, hashed_visito
 from sites import Site
 from tests.ingest_api.conftest import NOW
 
-SITE = Site("example.com", "pk", "sk", "Europe/Berlin")
+SITE = Site("example.com", ("pk",), ("sk",), "Europe/Berlin")
 PAGE = Sender("192.0.2.7", "Firefox", "https://example.com", None, NOW)
 SERVER = Sender("192.0.2.7", "curl", None, None, NOW)
 
@@ -69,7 +69,7 @@ def test_a_visitor_nobody_names_is_the_same_all_day_and_another_one_elsewhere(st
         visitor(replace(PAGE, received_at=NOW + 24 * 3_600_000_000)),
         visitor(replace(PAGE, ip="192.0.2.8")),
         visitor(replace(PAGE, user_agent="Safari")),
-        visitor(PAGE, Site("other.test", "a", "b", "Europe/Berlin")),
+        visitor(PAGE, Site("other.test", ("a",), ("b",), "Europe/Berlin")),
     ]
     assert len({of_page, *others}) == 5
 

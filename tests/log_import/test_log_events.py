@@ -13,7 +13,7 @@ from event_stream.event import Event
 from logektor.log_events import MAX_SUBJECT_CHARACTERS, MAX_USER_AGENT_CHARACTERS, LineEvents
 from sites import Site
 
-BERLIN = Site("example.com", "pk", "sk", "Europe/Berlin")
+BERLIN = Site("example.com", ("pk",), ("sk",), "Europe/Berlin")
 KEY = b"k" * 32
 
 
@@ -62,7 +62,7 @@ def test_lines_that_are_skipped_leave_the_ids_after_them_as_they_were(lines: lis
 
 
 def test_another_site_gives_other_ids() -> None:
-    (one,), (other,) = events_of(line()), events_of(line(), site=Site("example.org", "pk", "sk"))
+    (one,), (other,) = events_of(line()), events_of(line(), site=Site("example.org", ("pk",), ("sk",)))
     assert one["eventId"] != other["eventId"]
 
 

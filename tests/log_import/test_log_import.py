@@ -19,7 +19,7 @@ from sites import Site
 from tests.log_import.recording_collector import SERVER_KEY, RecordingCollector, recording_collector
 from tests.log_import.test_access_log import REAL_LOG
 
-SITE = Site("example.com", "pk_test", SERVER_KEY)
+SITE = Site("example.com", ("pk_test",), (SERVER_KEY,))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_collector_that_is_away_is_given_up_after_the_deadline(tmp_path: Path)
 def test_an_unknown_key_stops_the_import_at_once(collector: RecordingCollector, tmp_path: Path) -> None:
     log = write_log(tmp_path / "access.log", 10)
     with pytest.raises(ImportFailed, match=r"answers 401: .*unknown key"):
-        import_log(log, Site("example.com", "pk", "sk_other"), collector.url, tmp_path, lambda done, total: None)
+        import_log(log, Site("example.com", ("pk",), ("sk_other",)), collector.url, tmp_path, lambda done, total: None)
     assert collector.requests == 1
 
 
@@ -179,7 +179,7 @@ def test_an_import_killed_in_the_middle_leaves_no_line_out(collector: RecordingC
     collector.before_answer = hold
     program = (
         "import sys; from pathlib import Path; from sites import Site; from logektor.log_import import import_log;"
-        "import_log(Path(sys.argv[1]), Site('example.com', 'pk', sys.argv[2]), sys.argv[3], Path(sys.argv[4]), print)"
+        "import_log(Path(sys.argv[1]), Site('example.com', ('pk',), (sys.argv[2],)), sys.argv[3], Path(sys.argv[4]), print)"
     )
     arguments = (str(log), SERVER_KEY, collector.url, str(tmp_path / "state"))
     process = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL)
