@@ -77,7 +77,7 @@ def test_a_page_with_the_snippet_opened_in_chromium_appears_in_traffic(stack: St
     before = pageviews()
     with page_with_the_snippet(snippet) as url, chromium() as browser:
         page = browser.new_page(user_agent=PERSON)
-        with page.expect_response(lambda response: response.url.endswith("/track")) as sent:
+        with page.expect_response(lambda response: response.url.endswith("/batch")) as sent:
             page.goto(url)
         assert sent.value.status == 202
     until(lambda: pageviews() == before + 1, 120, "the page view in report traffic", every=1.0)

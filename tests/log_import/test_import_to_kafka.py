@@ -11,7 +11,7 @@ from event_stream.rejection import decode_rejection
 from event_stream.topics import EVENTS, REJECTED
 from logektor.log_import import RejectedLine, import_log
 from tests.conftest import RunningKafka
-from tests.tracker.running_collector import running_collector
+from tests.ingest_api.running_collector import running_collector
 
 pytestmark = pytest.mark.kafka
 
