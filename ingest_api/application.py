@@ -21,6 +21,8 @@ from ingest_api.countries import Countries
 from ingest_api.durable_writer import DurableWriter
 from ingest_api.endpoints import Endpoints
 from ingest_api.fastapi_bridge import FastApiBridge
+from ingest_api.kept_rejections import KeptRejections
+from ingest_api.rate_limit import RateLimits
 from ingest_api.requests import Exchange, RequestReader, Scope, now_micros
 from ingest_api.salts import Salts
 from ingest_api.service import service
@@ -80,7 +82,13 @@ class Application:
             queue_bytes=settings.queue_bytes,
         )
         admission = Admission(self._sites, settings.default_site)
-        collector = Collector(admission, Stamper(self._salts, self._countries), self._writer)
+        collector = Collector(
+            admission,
+            Stamper(self._salts, self._countries),
+            self._writer,
+            RateLimits(settings.collector_workers, settings.max_batch_events),
+            KeptRejections(settings.kept_rejected_bytes),
+        )
         endpoints = Endpoints(collector, self._requests, settings.max_batch_events)
         self._write_api = WriteApi(endpoints.paths(), FastApiBridge(service(self._writer.healthy, self._exposition)))
         metrics.forget_the_dead(settings.metrics_folder)

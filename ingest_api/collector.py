@@ -1,5 +1,6 @@
 """What becomes of an event: checked, stored by Kafka or the spool, and only then accepted."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -11,9 +12,13 @@ from event_stream.topics import EVENTS, REJECTED, event_key
 from ingest_api import metrics
 from ingest_api.admission import Admission, Grant
 from ingest_api.answers import ErrorBody, SeenClient
-from ingest_api.errors import EventRejected, NotDurable, RequestRefused
+from ingest_api.bots import says_it_is_a_bot
+from ingest_api.errors import EventRejected, NotDurable, RequestRefused, TooFast
+from ingest_api.kept_rejections import KeptRejections
+from ingest_api.rate_limit import RateLimits
 from ingest_api.tracked_event import TrackedEvent, claimed_site, read_tracked_event
 from ingest_api.validation import Sender, Stamper, encode_bounded, new_event_id
+from sites import Site
 
 
 class Grammar(msgspec.Struct, frozen=True):
@@ -32,11 +37,11 @@ OWN = Grammar(read_tracked_event, claimed_site)
 class Checked(msgspec.Struct, frozen=True):
     """An event with the record that it becomes: of an accepted event or of its rejection.
 
-    There is none where the event is `dropped`, by the site's policy of this name.
+    There is none where the event is `dropped`, by the site's policy of this name, and of a rejection past the bound.
     """
 
     record: OutgoingRecord | None
-    site: str
+    site: Site
     event_id: str
     rejection: EventRejected | None = None
     dropped: str | None = None
@@ -45,10 +50,19 @@ class Checked(msgspec.Struct, frozen=True):
 class Collector:
     """Checks and stores the events of every kind of client."""
 
-    def __init__(self, admission: Admission, stamper: Stamper, writer: EventWriter) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        stamper: Stamper,
+        writer: EventWriter,
+        limits: RateLimits,
+        kept_rejections: KeptRejections,
+    ) -> None:
         self.admission = admission
         self._stamper = stamper
         self._writer = writer
+        self._limits = limits
+        self._kept_rejections = kept_rejections
 
     def check(self, body: bytes, sender: Sender, grammar: Grammar = OWN) -> Checked:
         """Raises RequestRefused where the sender may not write to the event's site."""
@@ -56,12 +70,12 @@ class Collector:
             tracked = grammar.read(body)
         except EventRejected as rejection:
             grant = self.admission.grant(sender.key, sender.origin, grammar.claimed_site(body))
-            return self._kept(body, rejection, grant.site.domain, sender.received_at)
+            return self._kept(body, rejection, grant.site, sender.received_at)
         grant = self.admission.grant(sender.key, sender.origin, tracked.site)
         try:
             return self._accepted(tracked, grant, sender)
         except EventRejected as rejection:
-            return self._kept(body, rejection, grant.site.domain, sender.received_at)
+            return self._kept(body, rejection, grant.site, sender.received_at)
 
     def check_all(
         self, batch: Sequence[TrackedEvent], sender: Sender, bodies: Callable[[], Sequence[bytes]]
@@ -76,13 +90,13 @@ class Collector:
             try:
                 checked.append(self._accepted(tracked, grant, sender))
             except EventRejected as rejection:
-                checked.append(self._kept(bodies()[index], rejection, grant.site.domain, sender.received_at))
+                checked.append(self._kept(bodies()[index], rejection, grant.site, sender.received_at))
         return checked
 
     def reject(self, body: bytes, rejection: EventRejected, sender: Sender) -> Checked:
         """A body that is no event at all, of a site that the request names. Raises RequestRefused."""
         grant = self.admission.grant(sender.key, sender.origin, None)
-        return self._kept(body, rejection, grant.site.domain, sender.received_at)
+        return self._kept(body, rejection, grant.site, sender.received_at)
 
     def look_at(self, sender: Sender, claimed: str | None) -> SeenClient:
         """What is seen of a client, and whether its events for the claimed site would be taken."""
@@ -102,8 +116,9 @@ class Collector:
             refusal=refusal,
         )
 
-    async def store(self, checked: Sequence[Checked]) -> None:
-        """Done when each record is durable. Raises NotDurable."""
+    async def store(self, checked: Sequence[Checked], now: int) -> None:
+        """Done when each record is durable. `now` is microseconds since 1970 UTC. Raises TooFast or NotDurable."""
+        self._limit(checked, now)
         records = [event.record for event in checked if event.record is not None]
         for refusal in await self._writer.write(records):
             if refusal is not None:
@@ -111,35 +126,56 @@ class Collector:
         count(checked)
 
     def _accepted(self, tracked: TrackedEvent, grant: Grant, sender: Sender) -> Checked:
-        if sender.asks_not_to_be_tracked and grant.site.do_not_track == "drop":
-            event_id = tracked.event_id or new_event_id(sender.received_at)
-            return Checked(None, grant.site.domain, event_id, dropped="do_not_track")
+        site = grant.site
+        if sender.asks_not_to_be_tracked and site.do_not_track == "drop":
+            return _dropped(tracked, site, sender, "do_not_track")
         event = self._stamper.stamp(tracked, grant, sender)
-        value = encode_bounded(event)
-        record = OutgoingRecord(EVENTS.name, event_key(event.site, event.visitor_id), value)
-        return Checked(record, event.site, event.event_id)
+        if site.bots == "drop" and event.user_agent is not None and says_it_is_a_bot(event.user_agent):
+            return _dropped(tracked, site, sender, "bot")
+        record = OutgoingRecord(EVENTS.name, event_key(event.site, event.visitor_id), encode_bounded(event))
+        return Checked(record, site, event.event_id)
 
-    def _kept(self, body: bytes, rejection: EventRejected, site: str, received_at: int) -> Checked:
-        record = Rejection.of(
-            body if rejection.body is None else rejection.body,
-            reason=rejection.code,
-            detail=rejection.message,
-            field=rejection.field,
-            received_at=received_at,
-            site=site,
+    def _kept(self, body: bytes, rejection: EventRejected, site: Site, received_at: int) -> Checked:
+        value = encode_rejection(
+            Rejection.of(
+                body if rejection.body is None else rejection.body,
+                reason=rejection.code,
+                detail=rejection.message,
+                field=rejection.field,
+                received_at=received_at,
+                site=site.domain,
+            )
         )
-        return Checked(OutgoingRecord(REJECTED.name, None, encode_rejection(record)), site, "", rejection)
+        if not self._kept_rejections.keeps(site.domain, len(value), received_at):
+            metrics.REJECTIONS_NOT_KEPT.labels(site.domain, rejection.code).inc()
+            return Checked(None, site, "", rejection)
+        return Checked(OutgoingRecord(REJECTED.name, None, value), site, "", rejection)
+
+    def _limit(self, checked: Sequence[Checked], now: int) -> None:
+        """Raises TooFast."""
+        events_of: dict[str, tuple[Site, int]] = {}
+        for event in checked:
+            if event.site.rate_limit is not None:
+                _, events = events_of.get(event.site.domain, (event.site, 0))
+                events_of[event.site.domain] = event.site, events + 1
+        for site, events in events_of.values():
+            if wait := self._limits.take(site, events, now):
+                raise TooFast(site.domain, math.ceil(wait))
 
 
 def count(checked: Sequence[Checked]) -> None:
     """Raises the counters of what was answered."""
     for event in checked:
         if event.rejection is not None:
-            metrics.EVENTS_REJECTED.labels(event.site, event.rejection.code).inc()
+            metrics.EVENTS_REJECTED.labels(event.site.domain, event.rejection.code).inc()
         elif event.dropped is not None:
-            metrics.EVENTS_DROPPED.labels(event.site, event.dropped).inc()
+            metrics.EVENTS_DROPPED.labels(event.site.domain, event.dropped).inc()
         else:
-            metrics.events_accepted[event.site] += 1
+            metrics.events_accepted[event.site.domain] += 1
+
+
+def _dropped(tracked: TrackedEvent, site: Site, sender: Sender, policy: str) -> Checked:
+    return Checked(None, site, tracked.event_id or new_event_id(sender.received_at), dropped=policy)
 
 
 def _not_durable(refusal: WriteRefused) -> NotDurable:

@@ -46,10 +46,11 @@ class Endpoints:
         """One event."""
         content_type(scope.headers)
         body = await self._requests.body(scope.headers, exchange)
-        checked = self._collector.check(body, self._requests.sender(scope))
+        sender = self._requests.sender(scope)
+        checked = self._collector.check(body, sender)
         if scope.query_string and _is_trial(scope):
             return _tried((checked,)) if checked.rejection is None else refused(checked.rejection)
-        await self._collector.store((checked,))
+        await self._collector.store((checked,), sender.received_at)
         if checked.rejection is not None:
             return refused(checked.rejection)
         return Answer(202, encode(TrackAnswer(checked.event_id)), JSON)
@@ -64,11 +65,11 @@ class Endpoints:
         except EventRejected as rejection:
             checked = [self._collector.reject(body, rejection, sender)]
             if not _is_trial(scope):
-                await self._collector.store(checked)
+                await self._collector.store(checked, sender.received_at)
             return refused(rejection)
         if _is_trial(scope):
             return _tried(checked)
-        await self._collector.store(checked)
+        await self._collector.store(checked, sender.received_at)
         rejected = _rejected(checked)
         return Answer(202, encode(BatchAnswer(len(checked) - len(rejected), rejected)), JSON)
 

@@ -16,6 +16,11 @@ EVENTS_ACCEPTED = Counter("logektor_events_accepted", "Events answered 202: they
 EVENTS_REJECTED = Counter(
     "logektor_events_rejected", "Events that break a rule; each is kept on the rejected topic.", ["site", "reason"]
 )
+REJECTIONS_NOT_KEPT = Counter(
+    "logektor_rejections_not_kept",
+    "Rejected events past the bound of what is kept of a site: answered as all, but not on the topic.",
+    ["site", "reason"],
+)
 EVENTS_DROPPED = Counter(
     "logektor_events_dropped",
     "Events answered 202 and not stored, by the site's do_not_track or bots policy.",

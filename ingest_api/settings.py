@@ -43,6 +43,12 @@ class CollectorSettings(BaseSettings):
         15.0, gt=0, description="how long the body of a request may take to arrive before it is answered 408"
     )
     max_batch_events: int = Field(1_000, ge=1, description="most events of a batch; more are answered 413")
+    kept_rejected_bytes: int = Field(
+        8 * 1024 * 1024,
+        ge=0,
+        description="how many bytes of a site's rejected events one process keeps a minute; past it they are answered "
+        "and counted only",
+    )
     delivery_seconds: float = Field(
         3.0,
         gt=0,

@@ -22,6 +22,8 @@ from ingest_api.collector import Collector
 from ingest_api.countries import Countries
 from ingest_api.endpoints import Endpoints
 from ingest_api.fastapi_bridge import FastApiBridge
+from ingest_api.kept_rejections import KeptRejections
+from ingest_api.rate_limit import RateLimits
 from ingest_api.requests import RequestReader
 from ingest_api.salts import Salts
 from ingest_api.service import service
@@ -68,15 +70,26 @@ class Api:
     stream: MemoryStream = field(default_factory=lambda: MemoryStream((EVENTS, REJECTED)))
     max_body_bytes: int = 1_000_000
     max_batch_events: int = 100
+    kept_bytes_per_minute: int = 1_000_000
     default_site: str | None = "localhost"
     now: int = NOW
     ip: str = "192.0.2.7"
 
     def __post_init__(self) -> None:
         self.sites = LiveSites(self.sites_file)
+        self.build()
+
+    def build(self) -> None:
+        """The application, with the bounds as they are now."""
         admission = Admission(self.sites, self.default_site)
         writer = MemoryWriter(self.stream)
-        collector = Collector(admission, Stamper(self.salts, Countries(None)), writer)
+        collector = Collector(
+            admission,
+            Stamper(self.salts, Countries(None)),
+            writer,
+            RateLimits(1, self.max_batch_events),
+            KeptRejections(self.kept_bytes_per_minute),
+        )
         requests = RequestReader(self.max_body_bytes, seconds=5, now=lambda: self.now)
         endpoints = Endpoints(collector, requests, self.max_batch_events)
         self.app = WriteApi(endpoints.paths(), FastApiBridge(service(writer.healthy, _exposition)))
