@@ -77,9 +77,13 @@ class CollectorProcess:
     def kafka_up(self) -> bool:
         return self.metric("logektor_kafka_up") == 1
 
+    def workers(self) -> list[psutil.Process]:
+        """The processes that take the requests."""
+        return psutil.Process(self.process.pid).children()
+
     def worker(self) -> psutil.Process:
-        """The process that takes the requests."""
-        (worker,) = psutil.Process(self.process.pid).children()
+        """The only one of them."""
+        (worker,) = self.workers()
         return worker
 
     def kill(self) -> None:

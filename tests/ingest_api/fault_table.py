@@ -26,8 +26,8 @@ _HEADINGS = ("fault", "sent", "answered 2xx", "in Kafka", "in spool", "lost", "i
 
 def lines(faults: Iterable[Fault]) -> Iterator[str]:
     """The table, one line for each fault."""
-    yield " | ".join([f"{_HEADINGS[0]:32}", *_HEADINGS[1:]])
+    yield " | ".join([f"{_HEADINGS[0]:34}", *_HEADINGS[1:]])
     for name, *counts in map(astuple, faults):
         yield " | ".join(
-            [f"{name:32}", *(f"{count:>{len(heading)}}" for count, heading in zip(counts, _HEADINGS[1:], strict=True))]
+            [f"{name:34}", *(f"{count:>{len(heading)}}" for count, heading in zip(counts, _HEADINGS[1:], strict=True))]
         )

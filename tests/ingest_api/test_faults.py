@@ -252,6 +252,23 @@ def test_a_collector_is_killed_beside_another(own_kafka: RunningKafka, home: Pat
     assert fault.in_kafka == fault.accepted
 
 
+def test_one_worker_process_of_a_collector_is_killed(own_kafka: RunningKafka, home: Path, account: Account) -> None:
+    with collecting(home, own_kafka.bootstrap_servers, LOGEKTOR_COLLECTOR_WORKERS="2") as collector:
+        go_away(own_kafka, collector)
+        clients = Clients(collector)
+        until(lambda: len(list((home / "spool").glob("*.sqlite3"))) == 2, 60, "each worker process has a spool file")
+        sent_more(clients, 200)
+        killed = collector.workers()[0]
+        killed.kill()
+        sent_more(clients, 200)
+        own_kafka.start()
+        until(lambda: drained(home), 60, "the other one has drained its own and the orphan")
+        clients.finish()
+    fault = account("one of two worker processes killed", [clients])
+    assert fault.lost == 0
+    assert fault.in_kafka == fault.accepted
+
+
 def test_kafka_comes_long_after_the_collector(own_kafka: RunningKafka, home: Path, account: Account) -> None:
     # It has no topics yet.
     own_kafka.kill()
