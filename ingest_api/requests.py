@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # made public there, though not by a stub
 
 from ingest_api.client_address import Network, client_address
+from ingest_api.compressed_body import unpacked
 from ingest_api.do_not_track import asks_not_to_be_tracked
 from ingest_api.errors import RequestRefused
 from ingest_api.validation import Sender
@@ -111,13 +112,16 @@ class RequestReader:
         )
 
     async def body(self, headers: Headers, exchange: Exchange) -> bytes:
-        """The whole body as it was sent.
+        """The whole body, unpacked.
 
         Raises RequestRefused as soon as it is too large or where it takes too long, ClientGone where its end never
         comes.
         """
-        if headers.get("content-encoding", "identity") != "identity":
-            raise RequestRefused(415, "unsupported_encoding", "Send the body without Content-Encoding.")
+        body = await self._read(headers, exchange)
+        encoding = headers.get("content-encoding")
+        return body if encoding is None else unpacked(body, encoding, self._max_bytes)
+
+    async def _read(self, headers: Headers, exchange: Exchange) -> bytes:
         declared = headers.get("content-length")
         if declared is None:
             return await self._read_chunks(exchange)

@@ -156,9 +156,9 @@ def test_a_body_of_no_declared_length_is_bounded_too(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [{"content-type": "application/xml"}, {"content-type": "application/json", "content-encoding": "gzip"}]
+    "headers", [{"content-type": "application/xml"}, {"content-type": "application/json", "content-encoding": "br"}]
 )
-def test_other_types_and_compressed_bodies_are_refused(api: Api, headers: dict[str, str]) -> None:
+def test_other_types_and_encodings_are_refused(api: Api, headers: dict[str, str]) -> None:
     answer = api.request("POST", "/track", content=b"{}", headers=headers)
     assert answer.status_code == 415
     assert set(answer.json()["error"]) == {"code", "message"}

@@ -1,0 +1,61 @@
+"""Bodies that come compressed, never unpacked past the bound: a bomb costs no more memory than a body that is allowed."""
+
+import zlib
+from typing import Protocol
+
+from backports import zstd
+
+from ingest_api.errors import RequestRefused
+
+_GZIP = 16 + zlib.MAX_WBITS
+_LARGEST_WINDOW_LOG = 23
+"""8 MiB, which RFC 8878 recommends that every decoder supports; a frame may ask for 2 GiB."""
+
+
+class _Unpacker(Protocol):
+    """One member of a gzip file, or one frame of zstd: what zlib and zstd have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """The body without its Content-Encoding.
+
+    Raises RequestRefused: 415 for an encoding that is not taken, 413 where the unpacked body is too large, 400 where
+    it is not what its encoding says, or not whole.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "zstd"):
+        raise RequestRefused(
+            415, "unsupported_encoding", "Send the body as it is, or with Content-Encoding gzip or zstd, and only one."
+        )
+    whole = bytearray()
+    # Both formats allow several pieces one after the other.
+    while body:
+        unpacker = _zstd() if encoding == "zstd" else zlib.decompressobj(_GZIP)
+        try:
+            whole += unpacker.decompress(body, max_bytes + 1 - len(whole))
+        except (zlib.error, zstd.ZstdError) as error:
+            raise _damaged(encoding, str(error)) from None
+        if len(whole) > max_bytes:
+            raise RequestRefused(413, "too_large", f"The unpacked body is too large: at most {max_bytes} bytes.")
+        if not unpacker.eof:
+            raise _damaged(encoding, "its end is missing")
+        body = unpacker.unused_data
+    return bytes(whole)
+
+
+def _zstd() -> _Unpacker:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _LARGEST_WINDOW_LOG})
+
+
+def _damaged(encoding: str, why: str) -> RequestRefused:
+    return RequestRefused(400, "undecodable_body", f"The body is not whole {encoding}: {why}. Send it again.")
