@@ -1,5 +1,6 @@
 """What FastAPI serves beside the hot paths: health, metrics, the script, and the documentation of it all."""
 
+import gzip
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ _TRACKER_CACHE = "public, max-age=3600"
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def service(ready: Callable[[], bool], exposition: Callable[[], bytes]) -> FastAPI:
+def service(ready: Callable[[], bool], exposition: Callable[[], bytes], tracker_path: str = "/logektor.js") -> FastAPI:
     """`ready` says whether an event sent now would probably be accepted; `exposition` is what Prometheus reads."""
     # Its pages at /docs load Swagger UI from this server, not from another host.
     app = FastAPIOffline(
@@ -30,7 +31,7 @@ def service(ready: Callable[[], bool], exposition: Callable[[], bytes]) -> FastA
         exception_handlers={HTTPException: _http_error},
     )
     _add_health(app, ready)
-    _add_tracker(app)
+    _add_tracker(app, tracker_path)
 
     @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
     def metrics() -> Response:
@@ -57,16 +58,26 @@ def _add_health(app: FastAPI, ready: Callable[[], bool]) -> None:
         return _error(503, "not_ready", "Kafka is not reachable, and the disk spool is full, off or broken.")
 
 
-def _add_tracker(app: FastAPI) -> None:
+def _add_tracker(app: FastAPI, path: str) -> None:
     script = TRACKER_FILE.read_bytes()
-    etag = f'"{hashlib.sha256(script).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": _TRACKER_CACHE, "Cross-Origin-Resource-Policy": "cross-origin"}
+    compressed = gzip.compress(script)
+    # Weak, because it is the same for both encodings.
+    etag = f'W/"{hashlib.sha256(script).hexdigest()[:32]}"'
+    headers = {
+        "ETag": etag,
+        "Cache-Control": _TRACKER_CACHE,
+        "Vary": "Accept-Encoding",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
 
-    @app.get("/logektor.js", summary="The script that websites load", response_class=Response)
-    def tracker(if_none_match: str | None = Header(None)) -> Response:
+    def tracker(if_none_match: str | None = Header(None), accept_encoding: str = Header("")) -> Response:
         if if_none_match is not None and etag in if_none_match:
             return Response(status_code=304, headers=headers)
-        return Response(script, media_type="text/javascript; charset=utf-8", headers=headers)
+        body, encoding = (compressed, {"Content-Encoding": "gzip"}) if "gzip" in accept_encoding else (script, {})
+        return Response(body, media_type="text/javascript; charset=utf-8", headers={**headers, **encoding})
+
+    for each in dict.fromkeys(("/logektor.js", path)):
+        app.get(each, summary="The script that websites load", response_class=Response)(tracker)
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:

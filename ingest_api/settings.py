@@ -22,6 +22,12 @@ class CollectorSettings(BaseSettings):
         1, ge=1, description="processes that take requests; one uses about one core and is enough for most"
     )
     kafka_bootstrap_servers: str = Field("127.0.0.1:9092", description="the Kafka cluster, host:port,…")
+    tracker_path: str = Field(
+        "/logektor.js",
+        pattern=r"^/[\w.~/-]+\.js$",
+        description="path that the script for websites is served at besides /logektor.js, which blockers know; it "
+        "begins with / and ends with .js",
+    )
     default_site: str | None = Field(
         None, description="site of events that name none and come with neither key nor Origin; unset: they are refused"
     )

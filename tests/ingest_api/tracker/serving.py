@@ -137,7 +137,7 @@ class _Requests(BaseHTTPRequestHandler):
             return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
-            if name.lower() != "content-length":
+            if name.lower() not in ("content-length", "content-encoding"):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
