@@ -90,7 +90,8 @@ class Application:
             KeptRejections(settings.kept_rejected_bytes),
         )
         endpoints = Endpoints(collector, self._requests, settings.max_batch_events)
-        self._write_api = WriteApi(endpoints.paths(), FastApiBridge(service(self._writer.healthy, self._exposition)))
+        rest = FastApiBridge(service(self._writer.healthy, self._exposition, settings.tracker_path))
+        self._write_api = WriteApi(endpoints.paths(), rest)
         metrics.forget_the_dead(settings.metrics_folder)
         _spare_the_garbage_collector()
         salts_topic = KafkaLog(settings.kafka_bootstrap_servers, SALTS)
