@@ -5,7 +5,6 @@ import gc
 import logging
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
@@ -37,7 +36,6 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _TOPICS_SECONDS = 1.0
-_FORGET_SECONDS = 60.0
 _HEAR_SECONDS = 2.0
 
 
@@ -134,15 +132,11 @@ class Application:
 
     async def _look_after(self) -> None:
         parent = os.getppid()
-        forgotten_at = float("-inf")
         while True:
             self._sites.refresh()
             await asyncio.to_thread(self._countries.refresh)
             self._requests.end_overdue()
             self._measure()
-            if time.monotonic() - forgotten_at >= _FORGET_SECONDS:
-                forgotten_at = time.monotonic()
-                self._salts.forget(now_micros())
             if os.getppid() != parent:
                 # The server that started this worker was killed: nobody would ever stop it.
                 _log.warning("The collector's main process is gone: its worker stops.")

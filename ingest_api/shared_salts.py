@@ -7,6 +7,7 @@ collector's is there by then, that one counts from then on: a visitor without an
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 0.5
-_REFUSED_SECONDS = 10.0
+_TELL_SECONDS = 60.0
 
 
 class SaltRecord(msgspec.Struct, frozen=True):
@@ -43,21 +44,22 @@ class SharedSalts:
         self._topic = topic
         self._now = now
         self._unstored: list[date] = []
+        self._dates: list[date] = []
+        self._told_at = float("-inf")
         self.heard = asyncio.Event()
         """Set when all that the topic held was read."""
 
     async def follow(self) -> None:
         """Goes on until it is cancelled, whatever happens to Kafka and the disk."""
-        trouble = None
         while True:
             try:
+                self.forget()
+            except OSError as error:
+                self._tell(f"forgotten: {error}")
+            try:
                 await self.look()
-                trouble = None
             except (WriteRefused, OSError) as error:
-                if str(error) != trouble:
-                    trouble = str(error)
-                    _log.warning("The salts of visitor ids can't be shared now: %s", trouble)
-                await asyncio.sleep(_REFUSED_SECONDS)
+                self._tell(f"shared: {error}")
             await asyncio.sleep(_LOOK_SECONDS if self.heard.is_set() else _FIRST_LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -75,6 +77,14 @@ class SharedSalts:
                 value = msgspec.json.encode(SaltRecord(day, salt))
                 # Its retention counts from the same moment for everybody, however late it is published.
                 await self._topic.append(value, known_from(day) // 1_000)
+
+    def forget(self) -> None:
+        """Gives up the salts whose time is over. Raises OSError."""
+        now = self._now()
+        # One is over whenever the salt of another date is due.
+        if (dates := dates_in_use(now)) != self._dates:
+            self._salts.forget(now)
+            self._dates = dates
 
     def _believe(self, value: bytes, now: int) -> None:
         try:
@@ -95,3 +105,9 @@ class SharedSalts:
                     day,
                 )
             del self._unstored[0]
+
+    def _tell(self, trouble: str) -> None:
+        """What fails again and again is told once in a while."""
+        if time.monotonic() - self._told_at >= _TELL_SECONDS:
+            self._told_at = time.monotonic()
+            _log.warning("The salts of visitor ids can't be %s. It is tried again.", trouble)

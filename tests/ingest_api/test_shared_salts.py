@@ -258,11 +258,50 @@ def test_following_goes_on_until_it_is_stopped(stream: MemoryStream, tmp_path: P
     asyncio.run(scenario())
 
 
-def test_the_memory_of_two_dates_is_given_up_one_after_the_other(stream: MemoryStream, tmp_path: Path) -> None:
+def test_a_salt_is_gone_from_memory_and_disk_the_moment_its_time_is_over(stream: MemoryStream, tmp_path: Path) -> None:
     collector = Collector(tmp_path, MemoryLog(stream, SALTS))
     agree(collector)
     first, *others = DATES
-    collector.salts.forget(forgotten_from(first))
+    collector.now = forgotten_from(first) - 1
+    collector.shared.forget()
+    assert collector.salts.agreed(first)
+    assert first in collector.on_disk()
+    collector.now = forgotten_from(first)
+    collector.shared.forget()
     assert not collector.salts.agreed(first)
     assert set(collector.on_disk()) == set(others)
     assert all(collector.salts.agreed(day) for day in others)
+
+
+def test_salts_are_forgotten_while_kafka_is_away_too(stream: MemoryStream, tmp_path: Path) -> None:
+    stream.available = False
+    collector = Collector(tmp_path, MemoryLog(stream, SALTS))
+    collector.all_salts()
+    collector.now = forgotten_from(DATES[-1])
+
+    async def scenario() -> None:
+        following = asyncio.create_task(collector.shared.follow())
+        async with asyncio.timeout(SECONDS):
+            while collector.on_disk():  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.02)
+        following.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_following_outlives_a_disk_that_fails(
+    stream: MemoryStream, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector = Collector(tmp_path, MemoryLog(stream, SALTS))
+    # No file, so it can't be deleted as one.
+    (collector.folder / "2020-01-01").mkdir(parents=True)
+
+    async def scenario() -> None:
+        following = asyncio.create_task(collector.shared.follow())
+        async with asyncio.timeout(SECONDS):
+            while not collector.has_agreed():  # noqa: ASYNC110 - it sets no event
+                await asyncio.sleep(0.02)
+        following.cancel()
+
+    asyncio.run(scenario())
+    assert len(caplog.messages) == 1
