@@ -44,8 +44,8 @@ OnRevoke = Callable[[Sequence[StreamPartition]], None]
 class EventWriter(Protocol):
     """Puts records on the stream.
 
-    `write` answers one result per record, in their order: None when the broker has acknowledged it (acks=all), or
-    the reason why it is not durable. The awaitable is done when each record has its result, within the writer's own
+    `write` answers one result per record, in their order: None when it is durable (the broker has acknowledged it with
+    acks=all, or it is fsynced on a disk from which it will reach the broker), or the reason why it is not. The awaitable is done when each record has its result, within the writer's own
     deadline; it never raises for a single record. What it said None to survives a kill of every process here.
     A full buffer is a refusal, not a wait.
     """
@@ -53,7 +53,7 @@ class EventWriter(Protocol):
     def write(self, records: Sequence[OutgoingRecord]) -> Awaitable[Sequence[WriteRefused | None]]: ...
 
     def healthy(self) -> bool:
-        """Whether the broker has been reachable lately; says nothing of a single record."""
+        """Whether a record would probably be taken now; says nothing of a single record."""
         ...
 
     async def close(self, deadline: float) -> None:
