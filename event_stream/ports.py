@@ -45,8 +45,9 @@ class EventWriter(Protocol):
     """Puts records on the stream.
 
     `write` answers one result per record, in their order: None when it is durable (the broker has acknowledged it with
-    acks=all, or it is fsynced on a disk from which it will reach the broker), or the reason why it is not. The awaitable is done when each record has its result, within the writer's own
-    deadline; it never raises for a single record. What it said None to survives a kill of every process here.
+    acks=all, or it is fsynced on a disk from which it will reach the broker), or the reason why it is not.
+    The awaitable is done when each record has its result, within the writer's own deadline; it never raises for a
+    single record. What it said None to survives a kill of every process here.
     A full buffer is a refusal, not a wait.
     """
 
