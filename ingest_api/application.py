@@ -15,6 +15,7 @@ from event_stream.kafka_writer import KafkaWriter
 from event_stream.topics import EVENTS, REJECTED, SALTS
 from ingest_api import metrics
 from ingest_api.admission import Admission
+from ingest_api.client_endpoints import ClientEndpoints
 from ingest_api.collector import Collector
 from ingest_api.countries import Countries
 from ingest_api.durable_writer import DurableWriter
@@ -87,9 +88,10 @@ class Application:
             RateLimits(settings.collector_workers, settings.max_batch_events),
             KeptRejections(settings.kept_rejected_bytes),
         )
-        endpoints = Endpoints(collector, self._requests, settings.max_batch_events)
+        own = Endpoints(collector, self._requests, settings.max_batch_events)
+        others = ClientEndpoints(collector, self._requests, settings.max_batch_events)
         rest = FastApiBridge(service(self._writer.healthy, self._exposition, settings.tracker_path))
-        self._write_api = WriteApi(endpoints.paths(), rest)
+        self._write_api = WriteApi({**own.paths(), **others.paths()}, rest)
         metrics.forget_the_dead(settings.metrics_folder)
         _spare_the_garbage_collector()
         salts_topic = KafkaLog(settings.kafka_bootstrap_servers, SALTS)

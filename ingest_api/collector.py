@@ -13,7 +13,7 @@ from ingest_api import metrics
 from ingest_api.admission import Admission, Grant
 from ingest_api.answers import ErrorBody, SeenClient
 from ingest_api.bots import says_it_is_a_bot
-from ingest_api.errors import EventRejected, NotDurable, RequestRefused, TooFast
+from ingest_api.errors import EventRejected, NotDurable, Refusal, RequestRefused, TooFast
 from ingest_api.kept_rejections import KeptRejections
 from ingest_api.rate_limit import RateLimits
 from ingest_api.tracked_event import TrackedEvent, claimed_site, read_tracked_event
@@ -172,6 +172,14 @@ def count(checked: Sequence[Checked]) -> None:
             metrics.EVENTS_DROPPED.labels(event.site.domain, event.dropped).inc()
         else:
             metrics.events_accepted[event.site.domain] += 1
+
+
+def count_refusal(refusal: Refusal) -> None:
+    """Raises the counter of a request that was refused as a whole."""
+    if isinstance(refusal, RequestRefused):
+        metrics.REQUESTS_REFUSED.labels(refusal.site or "", refusal.code).inc()
+    elif isinstance(refusal, NotDurable):
+        metrics.REQUESTS_NOT_DURABLE.inc()
 
 
 def _dropped(tracked: TrackedEvent, site: Site, sender: Sender, policy: str) -> Checked:

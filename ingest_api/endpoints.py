@@ -70,7 +70,7 @@ class Endpoints:
         if _is_trial(scope):
             return _tried(checked)
         await self._collector.store(checked, sender.received_at)
-        rejected = _rejected(checked)
+        rejected = rejected_of(checked)
         return Answer(202, encode(BatchAnswer(len(checked) - len(rejected), rejected)), JSON)
 
     async def whoami(self, scope: Scope, exchange: Exchange) -> Answer:
@@ -98,7 +98,8 @@ def _is_trial(scope: Scope) -> bool:
     return "dry_run=1" in scope.query_string.split("&")
 
 
-def _rejected(checked: Sequence[Checked]) -> list[RejectedEvent]:
+def rejected_of(checked: Sequence[Checked]) -> list[RejectedEvent]:
+    """What an answer says of those that break a rule."""
     return [
         RejectedEvent(index, event.rejection.field, event.rejection.code, event.rejection.message)
         for index, event in enumerate(checked)
@@ -110,4 +111,4 @@ def _tried(checked: Sequence[Checked]) -> Answer:
     events = [
         msgspec.Raw(event.record.value) for event in checked if event.record is not None and event.rejection is None
     ]
-    return Answer(200, encode(TrialAnswer(events, _rejected(checked))), JSON)
+    return Answer(200, encode(TrialAnswer(events, rejected_of(checked))), JSON)

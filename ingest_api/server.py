@@ -42,7 +42,10 @@ def serve(settings: CollectorSettings) -> None:
         log_dictconfig=LOGGING,
         workers_kill_timeout=math.ceil(settings.stop_seconds) + 1,
     )
-    server.serve(target_loader=partial(_load, settings), wrap_loader=False)
+    try:
+        server.serve(target_loader=partial(_load, settings), wrap_loader=False)
+    finally:
+        shutil.rmtree(settings.metrics_folder, ignore_errors=True)
 
 
 def _load(settings: CollectorSettings) -> Any:

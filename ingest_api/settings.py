@@ -1,5 +1,6 @@
 """The collector's settings."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -84,14 +85,10 @@ class CollectorSettings(BaseSettings):
 
     @property
     def metrics_folder(self) -> Path:
-        """What the worker processes of this collector count."""
-        return self.home / "metrics" / f"collector-{self.collector_port}"
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _readable(cls, proxies: str | None) -> str | None:
-        read_networks(proxies or "")
-        return proxies
+        """What the worker processes of this collector count: in memory, as a full disk would kill who maps a file."""
+        memory = Path("/dev/shm")  # noqa: S108 - of our own, and of no use to others
+        folder = memory if memory.is_dir() else self.home
+        return folder / f"logektor-collector-{os.getuid()}-{self.collector_port}"
 
     @property
     def trusted_networks(self) -> tuple[Network, ...]:

@@ -12,8 +12,9 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # made pu
 
 from ingest_api import metrics
 from ingest_api.answers import JSON, Answer, HeaderList, error, refused
+from ingest_api.collector import count_refusal
 from ingest_api.endpoints import Endpoint
-from ingest_api.errors import NotDurable, Refusal, RequestRefused
+from ingest_api.errors import Refusal
 from ingest_api.requests import ClientGone, Exchange, Scope
 
 _log = logging.getLogger(__name__)
@@ -76,11 +77,8 @@ class WriteApi:
         return answer
 
     def _answer_to(self, failure: Exception) -> Answer:
-        if isinstance(failure, RequestRefused):
-            metrics.REQUESTS_REFUSED.labels(failure.site or "", failure.code).inc()
-        elif isinstance(failure, NotDurable):
-            metrics.REQUESTS_NOT_DURABLE.inc()
         if isinstance(failure, Refusal):
+            count_refusal(failure)
             return refused(failure)
         metrics.REQUESTS_FAILED.inc()
         if time.monotonic() - self._logged_at > _LOG_SECONDS:

@@ -121,3 +121,12 @@ def _parsed_host(origin: str) -> str:
         return urlsplit(origin).hostname or ""
     except ValueError:
         return ""
+
+
+def origin_of_page(address: str) -> str | None:
+    """The web origin of a page's address; None where it has none."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else None

@@ -18,6 +18,7 @@ from event_stream.rejection import Rejection, decode_rejection
 from event_stream.topics import EVENTS, REJECTED
 from ingest_api import metrics
 from ingest_api.admission import Admission
+from ingest_api.client_endpoints import ClientEndpoints
 from ingest_api.collector import Collector
 from ingest_api.countries import Countries
 from ingest_api.endpoints import Endpoints
@@ -91,8 +92,9 @@ class Api:
             KeptRejections(self.kept_bytes_per_minute),
         )
         requests = RequestReader(self.max_body_bytes, seconds=5, now=lambda: self.now)
-        endpoints = Endpoints(collector, requests, self.max_batch_events)
-        self.app = WriteApi(endpoints.paths(), FastApiBridge(service(writer.healthy, _exposition)))
+        own = Endpoints(collector, requests, self.max_batch_events)
+        others = ClientEndpoints(collector, requests, self.max_batch_events)
+        self.app = WriteApi({**own.paths(), **others.paths()}, FastApiBridge(service(writer.healthy, _exposition)))
 
     def request(
         self,

@@ -1,0 +1,203 @@
+"""Segment's HTTP tracking API, in our grammar.
+
+Segment                                   here
+messageId                                 eventId
+userId                                    userId; the object is then the user
+anonymousId                               visitorId
+timestamp, originalTimestamp              datetimeStamp
+sentAt (of the message or its batch)      sentAt
+track: event, properties                  action, properties
+page: name, category, properties          `pageview`; url, referrer and title of the properties or of context.page; the
+                                          properties without addresses, with name and category
+identify: traits                          `identify`, properties
+screen, group, alias                      an action of this name; name, category, properties, groupId, traits, previousId
+                                          as properties
+context.ip, context.userAgent             clientIp, userAgent: with the server key only, else left out
+context.page, .locale, .screen.width      url, referrer, title, language, screenWidth
+context.campaign                          utm_* of the url where that has none, else `campaign` of the properties
+
+Everything else of context, and integrations, is left out. After Segment's specification of its HTTP API.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from ingest_api.errors import EventRejected, RequestRefused
+from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
+
+KINDS = ("track", "page", "identify", "screen", "group", "alias")
+
+Context = dict[str, Any]
+
+_SEGMENT_NAMES = {
+    "eventId": "messageId",
+    "visitorId": "anonymousId",
+    "datetimeStamp": "timestamp",
+    "action": "event",
+    "url": "context.page.url",
+    "referrer": "context.page.referrer",
+    "title": "context.page.title",
+    "language": "context.locale",
+    "clientIp": "context.ip",
+    "userAgent": "context.userAgent",
+}
+_ADDRESSES = frozenset({"url", "referrer", "search", "path", "title"})
+
+
+class Batch(msgspec.Struct, rename="camel"):
+    """The body of /v1/batch: messages, and what holds for each of them that does not say it itself."""
+
+    batch: list[msgspec.Raw]
+    sent_at: str | None = None
+    context: Context | None = None
+
+
+class _Keyed(msgspec.Struct, rename="camel"):
+    write_key: str | None = None
+
+
+class _Message(msgspec.Struct, rename="camel"):
+    type: str | None = None
+    message_id: Any = None
+    event: Any = None
+    name: Any = None
+    category: Any = None
+    user_id: Any = None
+    anonymous_id: Any = None
+    group_id: Any = None
+    previous_id: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    context: Context | None = None
+
+
+_batch_decoder = msgspec.json.Decoder(Batch)
+_key_decoder = msgspec.json.Decoder(_Keyed)
+_message_decoder = msgspec.json.Decoder(_Message)
+
+
+def read_batch(body: bytes, max_events: int) -> Batch:
+    """Raises EventRejected where the body is no batch, RequestRefused where it is too long."""
+    try:
+        batch = _batch_decoder.decode(body)
+    except msgspec.ValidationError:
+        raise EventRejected("invalid", 'The body is not {"batch": [...]} with messages of Segment.') from None
+    except UNREADABLE as error:
+        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+    if len(batch.batch) > max_events:
+        raise RequestRefused(
+            413, "too_many_events", f"The batch has {len(batch.batch)} events; at most {max_events} are allowed."
+        )
+    return batch
+
+
+def write_key(body: bytes) -> str | None:
+    """The key that browsers put into the body, as they can't set a header without a preflight."""
+    try:
+        return _key_decoder.decode(body).write_key
+    except (msgspec.ValidationError, *UNREADABLE):
+        return None
+
+
+def read_message(
+    body: bytes, *, server: bool, kind: str | None = None, sent_at: str | None = None, context: Context | None = None
+) -> TrackedEvent:
+    """The event that a message is. `kind` is the path's, the rest its batch's. Raises EventRejected."""
+    try:
+        message = _message_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise EventRejected("invalid", f"{error}.".replace("`", "")) from error
+    except UNREADABLE as error:
+        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+    kind = kind or message.type
+    if kind not in KINDS:
+        raise EventRejected("invalid", f"type: {kind!r} is none of {', '.join(KINDS)}.", "type")
+    context = {**(context or {}), **(message.context or {})}
+    page = _object(context.get("page"))
+    properties: dict[str, Any] = dict(message.properties or {})
+    own: dict[str, Any] = {
+        "eventId": message.message_id or None,
+        "userId": message.user_id,
+        "visitorId": message.anonymous_id,
+        "datetimeStamp": message.timestamp or message.original_timestamp,
+        "sentAt": message.sent_at or sent_at,
+        "url": page.get("url"),
+        "referrer": page.get("referrer") or None,
+        "title": page.get("title"),
+        "language": context.get("locale"),
+        "screenWidth": _width(context),
+    }
+    if message.user_id is not None:
+        own |= {"objectType": "user", "objectId": message.user_id}
+    if server:
+        own |= {"clientIp": context.get("ip"), "userAgent": context.get("userAgent")}
+    if kind == "track":
+        own["action"] = message.event
+    elif kind == "page":
+        own["action"] = "pageview"
+        for address in ("url", "referrer", "title"):
+            own[address] = properties.get(address) or own[address]
+        properties = {name: value for name, value in properties.items() if name not in _ADDRESSES}
+        properties |= _said(name=message.name, category=message.category)
+    elif kind == "identify":
+        own["action"] = "identify"
+        properties = dict(message.traits or {})
+    else:
+        own["action"] = kind
+        properties = _said(
+            name=message.name,
+            category=message.category,
+            properties=message.properties,
+            groupId=message.group_id,
+            traits=message.traits,
+            previousId=message.previous_id,
+        )
+    campaign = _object(context.get("campaign"))
+    if campaign and isinstance(own["url"], str) and "utm_" not in own["url"]:
+        own["url"] = _with_campaign(own["url"], campaign)
+    elif campaign and not own["url"]:
+        properties["campaign"] = campaign
+    return _read({**own, "properties": properties or None})
+
+
+def _read(own: dict[str, Any]) -> TrackedEvent:
+    """Through the very rules of our own events, told by Segment's names."""
+    try:
+        return read_tracked_event(msgspec.json.encode(own))
+    except EventRejected as rejection:
+        field = _SEGMENT_NAMES.get(rejection.field or "", rejection.field)
+        message = rejection.message
+        if rejection.field is not None and field is not None:
+            message = message.replace(rejection.field, field, 1)
+        raise EventRejected(rejection.code, message, field) from rejection
+
+
+def _with_campaign(url: str, campaign: Context) -> str:
+    """The address with utm_source and so on; Segment calls utm_campaign `name`."""
+    utm = {f"utm_{'campaign' if name == 'name' else name}": value for name, value in campaign.items()}
+    address, mark, fragment = url.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(utm)}{mark}{fragment}"
+
+
+def _width(context: Context) -> int | None:
+    width = _object(context.get("screen")).get("width")
+    return round(width) if isinstance(width, int | float) and 0 < width < 100_000 else None
+
+
+def _object(value: object) -> Context:
+    return value if isinstance(value, dict) else {}
+
+
+def _said(**values: object) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value not in (None, "", {})}
+
+
+def messages(batch: Batch) -> Sequence[bytes]:
+    """The bytes of each message."""
+    return [bytes(message) for message in batch.batch]

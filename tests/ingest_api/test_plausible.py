@@ -1,0 +1,96 @@
+"""What Plausible's script sends becomes events."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest_api.errors import EventRejected
+from ingest_api.plausible import claimed_domain, read_payload
+from tests.ingest_api.conftest import Api
+
+PAGE = {"origin": "https://example.com", "content-type": "text/plain", "user-agent": "Firefox"}
+
+
+def send(api: Api, payload: dict[str, Any]) -> Any:
+    answer = api.request("POST", "/api/event", content=json.dumps(payload).encode(), headers=PAGE)
+    assert (answer.status_code, answer.text) == (202, "ok")
+    return api.events()[-1]
+
+
+def test_a_page_view(api: Api) -> None:
+    event = send(
+        api,
+        {
+            "n": "pageview",
+            "u": "https://example.com/a?utm_source=x&q=1",
+            "d": "example.com",
+            "r": "https://example.org/",
+            "w": 1440,
+            "h": 1,
+            "v": 24,
+            "p": {"author": "me"},
+        },
+    )
+    assert (event.action, event.site, event.subject_id) == ("pageview", "example.com", "/a")
+    assert (event.url, event.referrer) == ("https://example.com/a?utm_source=x", "https://example.org/")
+    assert (event.screen_width, event.user_agent) == (1440, "Firefox")
+    assert json.loads(bytes(event.properties)) == {"author": "me"}
+    assert event.visitor_id
+
+
+def test_the_long_names_and_properties_as_text(api: Api) -> None:
+    event = send(
+        api,
+        {
+            "name": "Purchase",
+            "url": "https://example.com/b",
+            "domain": "example.com,other.test",
+            "referrer": None,
+            "props": '{"plan": "pro"}',
+            "revenue": {"currency": "EUR", "amount": "9.99"},
+            "interactive": False,
+        },
+    )
+    assert (event.action, event.site) == ("Purchase", "example.com")
+    revenue = {"currency": "EUR", "amount": "9.99"}
+    assert json.loads(bytes(event.properties)) == {"plan": "pro", "revenue": revenue, "interactive": False}
+
+
+def test_an_engagement_is_as_our_own_script_sends_it(api: Api) -> None:
+    event = send(api, {"n": "engagement", "u": "https://example.com/a", "d": "example.com", "e": 5021, "sd": 87})
+    assert event.action == "engagement"
+    assert json.loads(bytes(event.properties)) == {"engagedMs": 5021, "scrollDepth": 87}
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"), [({"u": "x"}, "name"), ({"n": "x", "p": 1}, "props"), ({"n": 1}, "name"), ({"n": ""}, "name")]
+)
+def test_what_breaks_a_rule_is_told_by_its_names_and_kept(api: Api, payload: dict[str, Any], field: str) -> None:
+    body = json.dumps({"d": "example.com", **payload}).encode()
+    answer = api.request("POST", "/api/event", content=body, headers=PAGE)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["field"] == field
+    assert [(kept.site, kept.body) for kept in api.rejections()] == [("example.com", body)]
+
+
+def test_another_sites_domain_is_refused(api: Api) -> None:
+    body = json.dumps({"n": "pageview", "u": "https://example.com/", "d": "localhost"}).encode()
+    assert api.request("POST", "/api/event", content=body, headers=PAGE).status_code == 403
+
+
+values = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.dictionaries(st.text(max_size=3), st.text())
+)
+
+
+@given(st.dictionaries(st.sampled_from([*"nudrwpm$i", "e", "sd", "name", "props"]), values) | values)
+def test_any_payload_is_an_event_or_rejected(payload: Any) -> None:
+    body = json.dumps(payload).encode()
+    claimed_domain(body)
+    try:
+        read_payload(body)
+    except EventRejected as rejection:
+        assert rejection.message
