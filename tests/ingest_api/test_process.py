@@ -136,6 +136,8 @@ def test_neither_address_nor_key_of_a_client_is_logged(own_kafka: RunningKafka, 
     [
         ({"LOGEKTOR_COLLECTOR_PORT": "none"}, 2, "LOGEKTOR_COLLECTOR_PORT"),
         ({"LOGEKTOR_DELIVERY_SECONDS": "0"}, 2, "LOGEKTOR_DELIVERY_SECONDS"),
+        ({"LOGEKTOR_TRUSTED_PROXIES": "10.0.0.0/8, proxy"}, 2, "LOGEKTOR_TRUSTED_PROXIES: Value error, 'proxy' is"),
+        ({"LOGEKTOR_COUNTRY_FILE": "/missing.mmdb"}, 2, "/missing.mmdb: the country file can't be read"),
     ],
 )
 def test_a_bad_setting_stops_it_with_one_sentence(
