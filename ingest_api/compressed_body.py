@@ -1,4 +1,4 @@
-"""Bodies that come compressed, never unpacked past the bound: a bomb costs no more memory than a body that is allowed."""
+"""Bodies that come compressed, never unpacked past the bound: a bomb costs no more memory than an allowed body."""
 
 import zlib
 from typing import Protocol

@@ -10,8 +10,8 @@ track: event, properties                  action, properties
 page: name, category, properties          `pageview`; url, referrer and title of the properties or of context.page; the
                                           properties without addresses, with name and category
 identify: traits                          `identify`, properties
-screen, group, alias                      an action of this name; name, category, properties, groupId, traits, previousId
-                                          as properties
+screen, group, alias                      an action of this name; name, category, properties, groupId, traits and
+                                          previousId as properties
 context.ip, context.userAgent             clientIp, userAgent: with the server key only, else left out
 context.page, .locale, .screen.width      url, referrer, title, language, screenWidth
 context.campaign                          utm_* of the url where that has none, else `campaign` of the properties
