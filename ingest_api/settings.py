@@ -83,6 +83,12 @@ class CollectorSettings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: str | None) -> str | None:
+        read_networks(proxies or "")
+        return proxies
+
     @property
     def metrics_folder(self) -> Path:
         """What the worker processes of this collector count: in memory, as a full disk would kill who maps a file."""
