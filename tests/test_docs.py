@@ -4,11 +4,14 @@ import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 from fastapi.routing import APIRoute
 from typer.testing import CliRunner
 
+from ingest_api.client_endpoints import ClientEndpoints
+from ingest_api.endpoints import Endpoints
 from ingest_api.service import service
 from logektor.__main__ import app
 from query_api.app import create_app
@@ -36,9 +39,15 @@ def test_what_follows_from_the_code_is_what_the_page_says(page: str) -> None:
     assert text == docs_command.rendered(page), "run `uv run python .ci/docs.py` and commit docs/"
 
 
+def taking_events() -> set[tuple[str, str]]:
+    """Method and path of everything that takes events."""
+    own = Endpoints.paths(Mock(spec=Endpoints))
+    return {*own, *ClientEndpoints.paths(Mock(spec=ClientEndpoints))}
+
+
 def test_every_route_is_documented(tmp_path: Path) -> None:
     text = (DOCS / "http_api.md").read_text(encoding="utf-8")
-    paths = {"/track", "/batch"}
+    paths = {path for _, path in taking_events()}
     for application in (service(lambda: True, lambda: b""), create_app(QuerySettings(home=tmp_path))):
         paths |= {route.path for route in application.routes if isinstance(route, APIRoute)}
     undocumented = {path for path in paths if f"{path}`" not in text and f"{path}," not in text}
