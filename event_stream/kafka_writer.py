@@ -5,7 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import partial
+from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -79,16 +79,12 @@ class KafkaWriter:
             return self._refuse_all(len(records))
         idle = not self._pending
         deadline = self._now() + self._delivery_seconds
-        delivery = _Delivery(self._loop.create_future(), deadline, len(records), self._pending)
-        produce = self._producer.produce
-        for index, (topic, key, value) in enumerate(records):
-            try:
-                produce(topic, value, key, on_delivery=partial(delivery.settle, index))
-            except BufferError:
-                delivery.settle(index, "the queue to Kafka is full")
-            except KafkaException as error:
-                self._broken = self._broken or error.args[0].fatal()
-                delivery.settle(index, error.args[0])
+        delivery = _Delivery(self._loop.create_future(), deadline, records, self._pending)
+        if len(records) == 1:
+            self._produce_one(records[0], delivery)
+        else:
+            for topic in {record.topic for record in records}:
+                self._produce_many(topic, delivery)
         if idle and self._pending:
             # The acknowledgement is wanted within milliseconds.
             self._timer.cancel()
@@ -110,6 +106,35 @@ class KafkaWriter:
         for delivery in list(self._pending):
             delivery.end()
         _discard(self._producer)
+
+    def _produce_one(self, record: OutgoingRecord, delivery: "_Delivery") -> None:
+        topic, key, value = record
+        try:
+            self._producer.produce(topic, value, key, on_delivery=delivery.settle)
+        except BufferError:
+            delivery.refuse(record, _QUEUE_FULL)
+        except KafkaException as error:
+            self._broken = self._broken or error.args[0].fatal()
+            delivery.refuse(record, str(error.args[0]))
+
+    def _produce_many(self, topic: str, delivery: "_Delivery") -> None:
+        """All at once takes half the time of one after the other."""
+        records = [record for record in delivery.records if record.topic == topic]
+        messages: list[dict[str, Any]] = [{"value": value, "key": key} for _, key, value in records]
+        try:
+            taken = self._producer.produce_batch(topic, messages, on_delivery=delivery.settle)
+        except KafkaException as error:
+            self._broken = self._broken or error.args[0].fatal()
+            for record in records:
+                delivery.refuse(record, str(error.args[0]))
+            return
+        if taken == len(messages):
+            return
+        for record, message in zip(records, messages, strict=True):
+            if (error := message.get("_error")) is not None:
+                self._broken = self._broken or error.fatal()
+                full = error.code() == KafkaError._QUEUE_FULL
+                delivery.refuse(record, _QUEUE_FULL if full else str(error))
 
     def _refuse_all(self, records: int) -> "asyncio.Future[Results]":
         future: asyncio.Future[Results] = self._loop.create_future()
@@ -168,40 +193,56 @@ class KafkaWriter:
 class _Delivery:
     """The records of one write, and the future that is done when each has its result."""
 
-    __slots__ = ("_open", "_pending", "_results", "deadline", "future")
+    __slots__ = ("_open", "_pending", "_refused", "deadline", "future", "records")
 
     def __init__(
         self,
         future: "asyncio.Future[Results]",
         deadline: float,
-        records: int,
+        records: Sequence[OutgoingRecord],
         pending: "OrderedDict[_Delivery, None]",
     ) -> None:
         self.future = future
         self.deadline = deadline
-        self._open = records
-        # What a record without an answer at the deadline has as its result.
-        self._results: Results = [_UNANSWERED] * records
+        self.records = records
+        self._open = len(records)
+        self._refused: dict[bytes, WriteRefused] = {}
         self._pending = pending
         pending[self] = None
         if not records:
             self.end()
 
-    def settle(self, index: int, trouble: KafkaError | str | None, _: Message | None = None) -> None:
-        """The result of one record, from librdkafka or instead of it; after the end it changes nothing any more."""
+    def settle(self, error: KafkaError | None, message: Message) -> None:
+        """The result of one record; after the end it changes nothing any more."""
+        if error is not None:
+            self._refused[message.value() or b""] = WriteRefused(str(error))
+        self._settle_one()
+
+    def refuse(self, record: OutgoingRecord, trouble: str) -> None:
+        """The result of a record that librdkafka did not take."""
+        self._refused[record.value] = WriteRefused(trouble)
+        self._settle_one()
+
+    def _settle_one(self) -> None:
         self._open -= 1
-        if self in self._pending:
-            self._results[index] = None if trouble is None else WriteRefused(str(trouble))
-            if not self._open:
-                self.end()
+        if not self._open and self in self._pending:
+            self.end()
 
     def end(self) -> None:
-        """What has no result yet is refused."""
+        """Where some have no result yet it is not known which: all are refused, and may be stored all the same."""
         del self._pending[self]
-        if not self.future.done():
-            self.future.set_result(self._results)
+        if self.future.done():
+            return
+        if self._open:
+            self.future.set_result([_UNANSWERED] * len(self.records))
+        elif self._refused:
+            # Found by what they are: two that are the same share their fate.
+            self.future.set_result([self._refused.get(record.value) for record in self.records])
+        else:
+            self.future.set_result([None] * len(self.records))
 
 
+_QUEUE_FULL = "the queue to Kafka is full"
 _UNANSWERED = WriteRefused("Kafka did not acknowledge it in time")
 
 

@@ -235,3 +235,21 @@ def test_what_is_not_stored_is_refused_in_time_and_the_broker_is_used_again_when
 
 async def _result(write: Awaitable[Any]) -> list[Any]:
     return list(await write)
+
+
+@pytest.mark.kafka
+def test_a_full_queue_refuses_what_does_not_fit_and_nothing_else(kafka: RunningKafka) -> None:
+    topic = f"queue-{uuid.uuid4()}"
+    ensure_topics(kafka.bootstrap_servers, (_topic(topic),), 30)
+    sent = [OutgoingRecord(topic, b"key", b"%d" % number) for number in range(5)]
+
+    async def scenario() -> list[WriteRefused | None]:
+        writer = KafkaWriter(kafka.bootstrap_servers, delivery_seconds=30, queue_records=3, queue_bytes=2**20)
+        results = list(await writer.write(sent))
+        await writer.close(10)
+        return results
+
+    results = asyncio.run(scenario())
+    stored = {value for log in stored_in_kafka(kafka.bootstrap_servers, topic) for value in log}
+    assert [result is None for result in results] == [record.value in stored for record in sent]
+    assert [str(result) for result in results if result is not None] == ["the queue to Kafka is full"] * 2
