@@ -3,12 +3,12 @@
 Segment                                   here
 messageId                                 eventId
 userId                                    userId; the object is then the user
-anonymousId                               visitorId
+anonymousId                               visitorId (an empty text of either is nobody)
 timestamp, originalTimestamp              datetimeStamp
 sentAt (of the message or its batch)      sentAt
 track: event, properties                  action, properties
-page: name, category, properties          `pageview`; url, referrer and title of the properties or of context.page; the
-                                          properties without addresses, with name and category
+page: name, category, properties          `pageview`; url (else path), referrer and title of the properties or of
+                                          context.page; the properties without addresses, with name and category
 identify: traits                          `identify`, properties
 screen, group, alias                      an action of this name; name, category, properties, groupId, traits and
                                           previousId as properties
@@ -121,10 +121,11 @@ def read_message(
     context = {**(context or {}), **(message.context or {})}
     page = _object(context.get("page"))
     properties: dict[str, Any] = dict(message.properties or {})
+    user_id = _somebody(message.user_id)
     own: dict[str, Any] = {
         "eventId": message.message_id or None,
-        "userId": message.user_id,
-        "visitorId": message.anonymous_id,
+        "userId": user_id,
+        "visitorId": _somebody(message.anonymous_id),
         "datetimeStamp": message.timestamp or message.original_timestamp,
         "sentAt": message.sent_at or sent_at,
         "url": page.get("url"),
@@ -133,8 +134,8 @@ def read_message(
         "language": context.get("locale"),
         "screenWidth": _width(context),
     }
-    if message.user_id is not None:
-        own |= {"objectType": "user", "objectId": message.user_id}
+    if user_id is not None:
+        own |= {"objectType": "user", "objectId": user_id}
     if server:
         own |= {"clientIp": context.get("ip"), "userAgent": context.get("userAgent")}
     if kind == "track":
@@ -143,6 +144,8 @@ def read_message(
         own["action"] = "pageview"
         for address in ("url", "referrer", "title"):
             own[address] = properties.get(address) or own[address]
+        # Servers often know no more of a page.
+        own["url"] = own["url"] or properties.get("path") or page.get("path")
         properties = {name: value for name, value in properties.items() if name not in _ADDRESSES}
         properties |= _said(name=message.name, category=message.category)
     elif kind == "identify":
@@ -158,7 +161,7 @@ def read_message(
             traits=message.traits,
             previousId=message.previous_id,
         )
-    campaign = _object(context.get("campaign"))
+    campaign = _said(**_object(context.get("campaign")))
     if campaign and isinstance(own["url"], str) and "utm_" not in own["url"]:
         own["url"] = _with_campaign(own["url"], campaign)
     elif campaign and not own["url"]:
@@ -183,6 +186,11 @@ def _with_campaign(url: str, campaign: Context) -> str:
     utm = {f"utm_{'campaign' if name == 'name' else name}": value for name, value in campaign.items()}
     address, mark, fragment = url.partition("#")
     return f"{address}{'&' if '?' in address else '?'}{urlencode(utm)}{mark}{fragment}"
+
+
+def _somebody(identifier: object) -> object:
+    """Who is named: several clients say an empty text where they know nobody."""
+    return None if identifier == "" else identifier
 
 
 def _width(context: Context) -> int | None:

@@ -88,6 +88,25 @@ def test_a_page_call_is_a_page_view_and_its_properties_keep_no_address(api: Api)
     assert (event.object_type, event.object_id) == ("visitor", "a-1")
 
 
+@pytest.mark.parametrize(
+    "said", [{"properties": {"path": "/b?q=1"}}, {"context": {"page": {"path": "/b", "search": "?q=1"}}}]
+)
+def test_a_page_call_of_a_server_that_says_only_the_path_is_a_view_of_that_page(api: Api, said: dict[str, Any]) -> None:
+    event = send(api, "page", {"userId": "u", **said})
+    assert (event.url, event.subject_type, event.subject_id) == ("/b", "page", "/b")
+    assert properties(event) == {}
+
+
+def test_an_empty_user_id_is_nobody(api: Api) -> None:
+    event = send(api, "track", {"event": "x", "userId": "", "anonymousId": "a"})
+    assert (event.user_id, event.visitor_id, event.object_type) == (None, "a", "visitor")
+
+
+def test_an_empty_anonymous_id_is_nobody(api: Api) -> None:
+    event = send(api, "track", {"event": "x", "userId": "u", "anonymousId": ""})
+    assert (event.user_id, event.visitor_id) == ("u", "u")
+
+
 def test_who_names_only_a_user_is_that_visitor(api: Api) -> None:
     assert send(api, "track", {"event": "x", "userId": 7}).visitor_id == "7"
 
@@ -114,6 +133,9 @@ def test_a_campaign_reaches_the_address_that_has_none(api: Api) -> None:
     assert event.url == "https://example.com/a?utm_campaign=spring&utm_source=mail&utm_medium=email"
     event = send(api, "track", {"event": "x", "userId": "u", "context": {"campaign": campaign}})
     assert properties(event) == {"campaign": campaign}
+    unsaid = {"name": None, "source": "mail", "term": ""}
+    event = send(api, "track", {"event": "x", "userId": "u", "context": {"campaign": unsaid, "page": page}})
+    assert event.url == "https://example.com/a?utm_source=mail"
 
 
 def test_a_page_may_not_say_address_and_user_agent_and_is_not_refused_for_it(api: Api) -> None:
