@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from logektor.embedded_kafka import free_port
@@ -106,31 +107,6 @@ def test_a_worker_does_not_outlive_its_server(kafka: RunningKafka, tmp_path: Pat
         worker.wait(15)
 
 
-def test_neither_address_nor_key_of_a_client_is_logged(own_kafka: RunningKafka, tmp_path: Path) -> None:
-    settings = {"LOGEKTOR_DELIVERY_SECONDS": "0.5", **WITHOUT_SPOOL}
-    with collecting(tmp_path / "home", own_kafka.bootstrap_servers, **settings) as collector:
-        transport = httpx.HTTPTransport(local_address=ANOTHER_LOOPBACK)
-        with httpx.Client(transport=transport, base_url=collector.url, timeout=20) as client:
-
-            def send() -> list[int]:
-                said = {"action": "x", "clientIp": "203.0.113.77", "userAgent": "Secretive/1.0"}
-                return [
-                    client.post("/track", json=said, headers={"authorization": "Bearer sk_example"}).status_code,
-                    client.post("/track?key=pk_example", json={"action": "x"}).status_code,
-                    client.post("/track?key=pk_unheard", json={"action": "x"}).status_code,
-                    client.post("/track", content=b"{", headers={"authorization": "Bearer pk_example"}).status_code,
-                    client.get("/nowhere?key=pk_example").status_code,
-                ]
-
-            assert send() == [202, 202, 401, 400, 404]
-            own_kafka.kill()
-            assert send() == [503, 503, 401, 503, 404]
-            until(lambda: "is away" in collector.log.read_text(), 10, "the log says that Kafka is away")
-    log = collector.log.read_text()
-    for secret in (ANOTHER_LOOPBACK, "203.0.113.77", "sk_example", "pk_example", "pk_unheard", "Secretive"):
-        assert secret not in log
-
-
 @pytest.mark.parametrize(
     ("settings", "code", "says"),
     [
@@ -156,3 +132,25 @@ def test_a_taken_port_is_told(kafka: RunningKafka, tmp_path: Path) -> None:
         assert second.process.wait(20) == 1
         (sentence,) = second.log.read_text().splitlines()
         assert f":{port}" in sentence
+
+
+def test_two_worker_processes_answer_metrics_with_their_sum_also_after_one_was_killed(
+    kafka: RunningKafka, tmp_path: Path
+) -> None:
+    with collecting(tmp_path / "home", kafka.bootstrap_servers, LOGEKTOR_COLLECTOR_WORKERS="2") as collector:
+        for number in range(40):
+            # Each by a connection of its own, which any of the two may take.
+            assert collector.track(f"{number}") == 202
+
+        def accepted() -> float:
+            text = httpx.get(f"{collector.url}/metrics", timeout=5).text
+            return float(text.split('\nlogektor_events_accepted_total{site="localhost"} ')[1].split()[0])
+
+        until(lambda: accepted() == 40, 10, "all events are counted, whichever process answers")
+        assert {accepted() for _ in range(8)} == {40}
+        workers = psutil.Process(collector.process.pid).children()
+        assert len(workers) == 2
+        workers[0].kill()
+        until(lambda: len(psutil.Process(collector.process.pid).children()) == 2, 20, "another process takes its place")
+        until(collector.ready, 20, "the collector is ready")
+        assert {accepted() for _ in range(8)} == {40}
