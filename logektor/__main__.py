@@ -19,7 +19,7 @@ from logektor.errors import NotRunning, StackError
 from logektor.homes import home_in_use
 from logektor.settings import StackSettings
 from query_api.tokens import TokenError
-from sites import SitesError, register_site
+from sites import SitesError, load_sites, register_site
 
 app = typer.Typer(
     name="logektor",
@@ -137,13 +137,42 @@ def sites_add(
     home: Home = None,
     time_zone: Annotated[str, typer.Option(help="IANA time zone; says when the site's days begin.")] = "UTC",
 ) -> None:
-    """Register a site and print the snippet for its pages."""
+    """Register a site; print the snippet for its pages and how to try it."""
+    from logektor.running import is_running, read_running
+    from logektor.sites_screens import site_screen
+
     with sentences():
         settings = _settings_in_use(home)
         site = register_site(settings.sites_file, domain, time_zone)
-        typer.echo(f"{site.domain} is in {settings.sites_file}. Put this into its pages:\n")
-        src = f"{settings.collector_url}/logektor.js"
-        typer.echo(f'<script defer data-site="{site.domain}" src="{src}"></script>')
+        running = read_running(settings.home) if is_running(settings.home) else None
+        collector = running.urls["collector"] if running else settings.collector_url
+        screen = site_screen(site, settings.sites_file, collector, running is not None)
+        Console(highlight=False).print(screen, crop=False)
+
+
+@sites_app.command("list")
+def sites_list(home: Home = None) -> None:
+    """Show the sites, without their server keys."""
+    from logektor.sites_screens import sites_table
+
+    with sentences():
+        settings = _settings_in_use(home)
+        sites = load_sites(settings.sites_file)
+        if sites:
+            Console(highlight=False).print(sites_table(sites))
+        else:
+            typer.echo(f"{settings.sites_file} has no site: add one with `logektor sites add DOMAIN`.")
+
+
+@sites_app.command("check")
+def sites_check(home: Home = None) -> None:
+    """Say whether sites.toml is fine; the exit code says too."""
+    with sentences():
+        file = _settings_in_use(home).sites_file
+        sites = load_sites(file)
+        if not sites:
+            raise SitesError(f"{file}: no site is declared. Add one with `logektor sites add DOMAIN`.")
+        typer.echo(f"{file} is fine: {', '.join(site.domain for site in sites)}.")
 
 
 @contextmanager

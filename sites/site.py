@@ -11,43 +11,52 @@ Bots = Literal["label", "drop"]
 
 @dataclass(frozen=True)
 class Goal:
-    """What a site wants its visitors to do: an action, or a view of a page; exactly one of the two.
+    """What a site wants its visitors to do: an action, or a view of a page; exactly one of the two."""
 
-    `page` is a path in which `*` stands for any part without a slash and `**` for anything. `properties` must all be
-    equal, as texts.
-    """
-
-    name: str
-    action: str | None = None
-    page: str | None = None
-    properties: tuple[tuple[str, str], ...] = ()
+    name: str = field(metadata={"says": "its name in reports; unique on the site"})
+    action: str | None = field(default=None, metadata={"says": "the action that reaches it, such as `signup`"})
+    page: str | None = field(
+        default=None,
+        metadata={
+            "says": "the path whose view reaches it: `*` stands for any part of it without a slash, `**` for anything"
+        },
+    )
+    properties: tuple[tuple[str, str], ...] = field(
+        default=(), metadata={"says": "properties that the event must have too, each equal as a text"}
+    )
 
 
 @dataclass(frozen=True)
 class Funnel:
-    """Goals that a visitor reaches one after the other, the last at most `window_days` after the first."""
+    """Goals that a visitor reaches one after the other."""
 
-    name: str
-    steps: tuple[str, ...]
-    window_days: int = 7
+    name: str = field(metadata={"says": "its name in reports; unique on the site"})
+    steps: tuple[str, ...] = field(metadata={"says": "names of at least two goals of the site, in their order"})
+    window_days: int = field(
+        default=7, metadata={"says": "days within which the last step must follow the first, at most 366"}
+    )
 
 
 @dataclass(frozen=True)
 class Site:
     """One site. What each field means is said in its metadata; docs/sites.md is made of it."""
 
-    domain: str = field(metadata={"says": "the site's host name; it and its subdomains may send events"})
+    domain: str = field(
+        metadata={"says": "the site's host name in lower case; its pages and those of its subdomains may send events"}
+    )
     write_keys: tuple[str, ...] = field(
         metadata={
             "key": "write_key",
-            "says": "public, may stand in a page: writes events of this site. A text, or a list while keys are changed",
+            "type": "text, or list of texts",
+            "says": "public, may stand in a page: writes events of this site",
         }
     )
     server_keys: tuple[str, ...] = field(
         metadata={
             "key": "server_key",
+            "type": "text, or list of texts",
             "says": "secret, for servers and the log import: may also say `clientIp` and `userAgent`, and write "
-            "history. A text or a list",
+            "history",
         }
     )
     time_zone: str = field(default="UTC", metadata={"says": "IANA time zone; the site's days begin there at midnight"})
@@ -77,7 +86,8 @@ class Site:
         },
     )
     query_parameters: tuple[str, ...] = field(
-        default=(), metadata={"says": "names kept of a URL's query, besides utm_*, ref and click ids"}
+        default=(),
+        metadata={"says": "names, in lower case, kept of a page's query besides `utm_*`, `ref` and click ids"},
     )
     goals: tuple[Goal, ...] = field(default=(), metadata={"key": "goal", "says": "`[[site.goal]]` tables, see below"})
     funnels: tuple[Funnel, ...] = field(
