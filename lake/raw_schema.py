@@ -53,7 +53,7 @@ EVENT_COLUMNS = pa.schema(
         pa.field("ingest_version", pa.int32()),
     ]
 )
-"""The event's fields, in event.py's order; meanings as there. properties: a JSON object as text."""
+"""The event's fields; meanings as in event.py. properties: a JSON object as text."""
 
 DEAD_LETTER_COLUMNS = pa.schema(
     [

@@ -15,10 +15,13 @@ from event_stream.event import Event
 from event_stream.ports import Record, StreamPartition
 from event_stream.rejection import MAX_KEPT_BYTES, decode_rejection
 from event_stream.topics import REJECTED
-from lake.raw_schema import DEAD_LETTER, EVENT, EVENT_COLUMNS, LANDED
+from lake.raw_schema import DEAD_LETTER, EVENT, LANDED
 
 _CHUNK = 500
 """Records that become columns at a time: events decoded just now are still in the processor's cache (measured)."""
+
+_FIELDS = Event.__struct_fields__
+"""The columns of EVENT_COLUMNS in another order; a test holds them together."""
 
 _ABSENT = (b"", b"null")
 
@@ -121,9 +124,8 @@ def _event_rows(place: StreamPartition, chunk: _Chunk, now: datetime) -> pa.Reco
         "kafka_timestamp": [_micros(record.timestamp) for record in chunk.event_records],
         "landed_at": [now] * count,
     }
-    # The fields of Event stand in the order of EVENT_COLUMNS; a test holds them together.
     values = zip(*map(msgspec.structs.astuple, chunk.events), strict=True)
-    columns.update(zip(EVENT_COLUMNS.names, values, strict=True))
+    columns.update(zip(_FIELDS, values, strict=True))
     columns["properties"] = list(_texts(columns["properties"]))
     arrays = [_array(columns.get(field.name), field, count) for field in LANDED]
     return pa.RecordBatch.from_arrays(arrays, schema=LANDED)
