@@ -4,9 +4,11 @@ Each part stands between `<!-- name:start -->` and `<!-- name:end -->`; the word
 tests/test_docs.py fails where a part is not what the code says.
 """
 
+import dataclasses
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +16,7 @@ from pydantic_settings import BaseSettings
 
 from dagster_project.settings import DagsterSettings
 from event_stream.event import Event
+from ingest_api.kept_address import CLICK_IDS
 from ingest_api.settings import CollectorSettings
 from ingest_api.tracked_event import TrackedEvent
 from lake import raw_schema
@@ -24,6 +27,7 @@ from pipelines.landing.settings import LandingSettings
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
 from query_api.settings import QuerySettings
+from sites import Funnel, Goal, Site
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -125,9 +129,56 @@ def _table_section(spec: TableSpec) -> str:
     )
 
 
+_TOML_TYPES: Mapping[object, str] = {
+    str: "text",
+    str | None: "text",
+    int: "whole number",
+    int | None: "whole number",
+    tuple[str, ...]: "list of texts",
+    tuple[tuple[str, str], ...]: "table of texts",
+    tuple[Goal, ...]: "tables",
+    tuple[Funnel, ...]: "tables",
+}
+
+
+def declared(owner: type) -> str:
+    """The keys of a table of sites.toml."""
+    types = typing.get_type_hints(owner)
+    rows = []
+    for field in dataclasses.fields(owner):
+        key = field.metadata.get("key", field.name)
+        rows.append((f"`{key}`", _toml_type(field, types[field.name]), _toml_default(field), field.metadata["says"]))
+    return table(("key", "type", "default", "meaning"), rows)
+
+
+def _toml_type(field: dataclasses.Field[typing.Any], annotation: object) -> str:
+    if typing.get_origin(annotation) is typing.Literal:
+        return "text"
+    return str(field.metadata.get("type", _TOML_TYPES[annotation]))
+
+
+def _toml_default(field: dataclasses.Field[typing.Any]) -> str:
+    if field.default is dataclasses.MISSING:
+        return "needed"
+    if field.default in (None, ()):
+        return "–"
+    return f'`"{field.default}"`' if isinstance(field.default, str) else f"`{field.default}`"
+
+
+def click_ids() -> str:
+    """The parameters of advertising networks that are kept of an address."""
+    return ", ".join(f"`{name}`" for name in sorted(CLICK_IDS))
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "events.md": {"tracked-event": tracked_event, "event": event},
     "settings.md": {"settings": settings},
+    "sites.md": {
+        "site": partial(declared, Site),
+        "click-ids": click_ids,
+        "goal": partial(declared, Goal),
+        "funnel": partial(declared, Funnel),
+    },
     "tables.md": {"landed": landed, "tables": tables},
 }
 

@@ -165,10 +165,13 @@ def sites_list(home: Home = None) -> None:
 
 
 @sites_app.command("check")
-def sites_check(home: Home = None) -> None:
+def sites_check(
+    file: Annotated[Path | None, typer.Argument(help="A file to be put in its place. Else the home's own.")] = None,
+    home: Home = None,
+) -> None:
     """Say whether sites.toml is fine; the exit code says too."""
     with sentences():
-        file = _settings_in_use(home).sites_file
+        file = file or _settings_in_use(home).sites_file
         sites = load_sites(file)
         if not sites:
             raise SitesError(f"{file}: no site is declared. Add one with `logektor sites add DOMAIN`.")

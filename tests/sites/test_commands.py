@@ -93,6 +93,13 @@ def test_the_check_says_by_exit_code_and_sentence_what_is_wrong(shop: Path) -> N
         assert "site 'shop.example': rate_limit 0 must be a whole number" in bad.stderr
 
 
+def test_a_new_file_can_be_checked_before_it_is_put_in_place(shop: Path) -> None:
+    new = shop / "new.toml"
+    new.write_text("[[site]]\n", encoding="utf-8")
+    assert run(shop, "check", str(new)).exit_code == 1
+    assert run(shop, "check").exit_code == 0
+
+
 def test_a_home_without_sites_is_told_how_to_add_one(tmp_path: Path) -> None:
     assert "logektor sites add DOMAIN" in run(tmp_path, "list").stdout
     missing = run(tmp_path, "check")
