@@ -52,7 +52,10 @@ def _from_iso(text: str, field: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise EventRejected(
-            "invalid", f"{field}: expected Unix seconds or milliseconds as a number, or a text in ISO 8601.", field
+            "invalid",
+            f"{field}: expected Unix seconds or milliseconds as a number, or a text in ISO 8601, "
+            f"but it is {text[:80]!r}.",
+            field,
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

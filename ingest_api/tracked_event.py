@@ -103,8 +103,12 @@ class _Batch(msgspec.Struct):
 _event_decoder = msgspec.json.Decoder(TrackedEvent)
 _events_decoder = msgspec.json.Decoder(list[TrackedEvent])
 _batch_decoder = msgspec.json.Decoder(_Batch)
+_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _line_decoder = msgspec.json.Decoder(UnparsedLine)
 _claim_decoder = msgspec.json.Decoder(_Claim)
+
+_LONGEST_SHOWN = 80
+"""Characters of a value that an answer repeats."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no JSON."""
@@ -128,7 +132,7 @@ def read_tracked_event(body: bytes) -> TrackedEvent:
         return event
     if properties == b"null":
         return msgspec.structs.replace(event, properties=NO_PROPERTIES)
-    raise EventRejected("invalid", "properties: expected an object.", "properties")
+    raise EventRejected("invalid", f"properties: expected an object{_shown(body, 'properties')}.", "properties")
 
 
 def read_whole_batch(body: bytes, one_a_line: bool) -> Sequence[TrackedEvent] | None:
@@ -167,8 +171,17 @@ def _rejection(body: bytes, complaint: str) -> EventRejected:
     if raw is None:
         field = _field(complaint)
         sentence = complaint.split(" - at ")[0].replace("`", "")
-        return EventRejected("invalid", f"{field}: {sentence}." if field else f"{sentence}.", field)
+        return EventRejected(
+            "invalid", f"{field}: {sentence}{_shown(body, field)}." if field else f"{sentence}.", field
+        )
     return EventRejected("unparsed_line", "raw: a line that its importer could not read.", "raw", body=raw)
+
+
+def _shown(body: bytes, field: str) -> str:
+    """The value at fault as it came, cut; nothing where the field is missing."""
+    value = bytes(_object_decoder.decode(body).get(field, b"")).decode(errors="replace")
+    cut = value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
+    return f", but it is {cut}" if cut else ""
 
 
 def _field(complaint: str) -> str | None:

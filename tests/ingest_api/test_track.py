@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -173,3 +174,22 @@ def test_a_fault_of_the_collector_has_the_error_shape(api: Api, monkeypatch: pyt
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
     assert api.events() == []
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"action": ""}, 'action: Expected str of length >= 1, but it is "".'),
+        ({"action": "x", "colour": "red"}, 'colour: Object contains unknown field colour, but it is "red".'),
+        ({}, "action: Object missing required field action."),
+        ({"action": "x", "properties": [1, 2]}, "properties: expected an object, but it is [1,2]."),
+        (
+            {"action": "x", "datetimeStamp": "yesterday"},
+            "datetimeStamp: expected Unix seconds or milliseconds as a number, or a text in ISO 8601, "
+            "but it is 'yesterday'.",
+        ),
+        ({"action": "x", "title": "a" * 2_000}, 'title: Expected str of length <= 1000, but it is "' + "a" * 79 + "…."),
+    ],
+)
+def test_a_refusal_names_field_rule_and_value(api: Api, event: dict[str, Any], says: str) -> None:
+    assert api.track(event).json()["error"]["message"] == says
