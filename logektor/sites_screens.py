@@ -31,7 +31,7 @@ def site_screen(site: Site, file: Path, collector: str, is_running: bool) -> Ren
         "The answer is the event as it would be stored:",
         escape(f'{{"events":[{{"eventId":"…","site":"{site.domain}",…}}],"rejected":[]}}'),
         "",
-        'Without ?dry_run=1 it is stored, and the answer is 202 {"eventId":"…"}.',
+        'Without ?dry_run=1 it is stored and answered 202 {"eventId":"…"}. Reports count what curl sends as a bot\'s.',
     )
 
 
