@@ -35,12 +35,19 @@ class LiveSites:
             return self._sites
         self._seen = signature
         try:
-            self._sites = load_sites(self._path)
+            self._sites = self._read_again()
             self.trouble = None
         except SitesError as error:
             self.trouble = str(error)
             _log.error("%s", error)
         return self._sites
+
+    def _read_again(self) -> Sites:
+        """Raises SitesError, also where no site is left: an editor empties a file for a moment before it writes."""
+        sites = load_sites(self._path)
+        if len(self._sites) and not len(sites):
+            raise SitesError(f"{self._path}: holds no site any more; the sites known before stay in use.")
+        return sites
 
     def find(self, look_up: Callable[[Sites], Found | None]) -> Found | None:
         """Looks a site up, and once more in a file that changed since: a site just added is known at once."""
@@ -49,6 +56,6 @@ class LiveSites:
     def _signature(self) -> tuple[int, int, int] | None:
         try:
             status = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return (status.st_ino, status.st_mtime_ns, status.st_size)

@@ -27,6 +27,8 @@ def load_sites(path: Path) -> Sites:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Sites([])
+    except OSError as error:
+        raise SitesError(f"{path}: can't be read: {error.strerror}. The sites known before stay in use.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SitesError(
             f"{path}: not valid TOML: {error}. Mend the file; the sites known before stay in use."
@@ -66,7 +68,9 @@ def _site(table: Mapping[str, Any], where: str) -> Site:
             DoNotTrack, _one_of(table.get("do_not_track", "anonymous"), place, "do_not_track", get_args(DoNotTrack))
         ),
         bots=cast(Bots, _one_of(table.get("bots", "label"), place, "bots", get_args(Bots))),
-        query_parameters=_texts(table.get("query_parameters", []), place, "query_parameters"),
+        query_parameters=tuple(
+            name.lower() for name in _texts(table.get("query_parameters", []), place, "query_parameters")
+        ),
         goals=goals,
         funnels=funnels,
     )

@@ -232,3 +232,30 @@ def test_any_document_is_sites_or_a_sentence(tables: list[dict[str, object]]) ->
             parse_sites({"site": document}, "sites.toml")
         except SitesError as error:
             assert str(error).startswith("sites.toml")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", None])
+def test_a_file_that_is_empty_for_a_moment_takes_no_site_away(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "sites.toml"
+    register_site(path, "example.com")
+    live, whole = LiveSites(path), path.read_text()
+    path.unlink()
+    if text is not None:
+        path.write_text(text)
+    assert live.refresh().by_domain("example.com") is not None
+    assert live.trouble is not None
+    assert "no site any more" in live.trouble
+    path.write_text(whole)
+    assert live.refresh().by_domain("example.com") is not None
+    assert live.trouble is None
+
+
+def test_a_file_that_cannot_be_read_keeps_the_old_sites(tmp_path: Path) -> None:
+    path = tmp_path / "sites.toml"
+    register_site(path, "example.com")
+    live = LiveSites(path)
+    path.unlink()
+    path.mkdir()
+    assert live.refresh().by_domain("example.com") is not None
+    assert live.trouble is not None
+    assert "can't be read" in live.trouble
