@@ -20,17 +20,26 @@ Everything else of context, and integrations, is left out. After Segment's speci
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
-from ingest_api.errors import EventRejected, RequestRefused
+from event_stream.event import MAX_EVENT_BYTES
+from ingest_api.almost_json import mended
+from ingest_api.batch_body import require_few_events, require_few_values
+from ingest_api.errors import EventRejected
 from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
 
 KINDS = ("track", "page", "identify", "screen", "group", "alias")
 
 Context = dict[str, Any]
+
+_T = TypeVar("_T")
+
+_MAX_MESSAGE_BYTES = 4 * MAX_EVENT_BYTES
+"""More than an event of ours can have with all that is left out, and no more objects than fit into the memory.
+Segment itself takes 32 KB."""
 
 _SEGMENT_NAMES = {
     "eventId": "messageId",
@@ -84,24 +93,20 @@ _message_decoder = msgspec.json.Decoder(_Message)
 
 def read_batch(body: bytes, max_events: int) -> Batch:
     """Raises EventRejected where the body is no batch, RequestRefused where it is too long."""
+    require_few_values(body, max_events)
     try:
-        batch = _batch_decoder.decode(body)
+        batch = _decoded(_batch_decoder, body)
     except msgspec.ValidationError:
         raise EventRejected("invalid", 'The body is not {"batch": [...]} with messages of Segment.') from None
-    except UNREADABLE as error:
-        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
-    if len(batch.batch) > max_events:
-        raise RequestRefused(
-            413, "too_many_events", f"The batch has {len(batch.batch)} events; at most {max_events} are allowed."
-        )
+    require_few_events(len(batch.batch), max_events)
     return batch
 
 
 def write_key(body: bytes) -> str | None:
     """The key that browsers put into the body, as they can't set a header without a preflight."""
     try:
-        return _key_decoder.decode(body).write_key
-    except (msgspec.ValidationError, *UNREADABLE):
+        return _decoded(_key_decoder, body).write_key
+    except (msgspec.ValidationError, EventRejected):
         return None
 
 
@@ -109,12 +114,14 @@ def read_message(
     body: bytes, *, server: bool, kind: str | None = None, sent_at: str | None = None, context: Context | None = None
 ) -> TrackedEvent:
     """The event that a message is. `kind` is the path's, the rest its batch's. Raises EventRejected."""
+    if len(body) > _MAX_MESSAGE_BYTES:
+        raise EventRejected(
+            "too_large", f"The message is {len(body)} bytes; at most {_MAX_MESSAGE_BYTES} are allowed.", status=413
+        )
     try:
-        message = _message_decoder.decode(body)
+        message = _decoded(_message_decoder, body)
     except msgspec.ValidationError as error:
         raise EventRejected("invalid", f"{error}.".replace("`", "")) from error
-    except UNREADABLE as error:
-        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
     kind = kind or message.type
     if kind not in KINDS:
         raise EventRejected("invalid", f"type: {kind!r} is none of {', '.join(KINDS)}.", "type")
@@ -167,6 +174,25 @@ def read_message(
     elif campaign and not own["url"]:
         properties["campaign"] = campaign
     return _read({**own, "properties": properties or None})
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """Raises msgspec.ValidationError where it is something else, EventRejected where it is not even nearly JSON.
+
+    The SDKs send hundreds of messages together and drop them all when they are refused: half a character in one of
+    them must not cost the others.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except UNREADABLE as error:
+        try:
+            return decoder.decode(mended(body))
+        except msgspec.ValidationError:
+            raise
+        except (ValueError, *UNREADABLE):
+            raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
 
 
 def _read(own: dict[str, Any]) -> TrackedEvent:

@@ -20,7 +20,7 @@ from pipelines.landing.dead_letter_limit import DeadLetterLimit
 from pipelines.landing.worker import LandingWorker
 
 _TOPICS = (EVENTS, REJECTED)
-_SECONDS = 60.0
+_SECONDS = 30.0
 
 
 class LandedLake:

@@ -163,6 +163,40 @@ def test_a_batch_hands_its_context_and_clock_on_and_tells_what_was_rejected(api:
     assert [json.loads(kept.body) for kept in api.rejections()] == [{"type": "nothing", "userId": "u"}]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(r'"half \ud83c"', "half ?"), ("NaN", None), ("-Infinity", None), ('"\U0001f389"', "\U0001f389")],
+)
+def test_what_a_language_writes_though_it_is_no_json_costs_no_message_of_the_batch(
+    api: Api, written: str, kept: str | None
+) -> None:
+    message = '{"type": "track", "event": "x", "userId": "u", "messageId": "%s", "properties": {"said": %s}}'
+    body = '{"batch": [%s, %s]}' % (message % (1, written), message % (2, 7))  # noqa: UP031 - the text is full of braces
+    answer = api.request("POST", "/v1/batch", content=body.encode(), headers=SERVER)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
+    assert {event.event_id: properties(event)["said"] for event in api.events()} == {"1": kept, "2": 7}
+    assert api.request("POST", "/v1/track", content=(message % (3, written)).encode(), headers=SERVER).is_success
+
+
+def test_a_body_that_is_no_json_at_all_is_refused(api: Api) -> None:
+    answer = api.request("POST", "/v1/batch", content=b'{"batch": [', headers=SERVER)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "undecodable")
+
+
+def test_a_message_that_is_too_large_is_told_apart_in_its_batch(api: Api) -> None:
+    large = {"type": "track", "event": "x", "userId": "u", "properties": {"said": "x" * 300_000}}
+    batch = {"batch": [large, {"type": "track", "event": "x", "userId": "u"}]}
+    answer = api.request("POST", "/v1/batch", json=batch, headers=SERVER)
+    assert answer.json()["accepted"] == 1
+    assert [(rejected["index"], rejected["reason"]) for rejected in answer.json()["rejected"]] == [(0, "too_large")]
+
+
+def test_a_batch_of_nothing_but_commas_is_not_split(api: Api) -> None:
+    body = b'{"batch": [' + b"0," * 100_000 + b"0]}"
+    answer = api.request("POST", "/v1/batch", content=body, headers=SERVER)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_events")
+
+
 def test_a_browser_may_put_its_key_into_the_body(api: Api) -> None:
     message = {"event": "x", "anonymousId": "a", "writeKey": "pk_example"}
     headers = {"origin": "https://example.com", "content-type": "text/plain"}
