@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ingest_api.almost_json import mended
 from ingest_api.errors import EventRejected, RequestRefused
 from ingest_api.requests import NDJSON_TYPES
 from ingest_api.tracked_event import UNREADABLE
@@ -50,6 +51,18 @@ def _split(body: bytes, media_type: str) -> Sequence[bytes]:
     if is_one_a_line(media_type):
         return _lines(body)
     try:
+        return _split_json(body)
+    except UNREADABLE as error:
+        # One event with half a character must not cost the others.
+        try:
+            return _split_json(mended(body))
+        except (ValueError, RecursionError):
+            raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+
+
+def _split_json(body: bytes) -> Sequence[bytes]:
+    """Raises EventRejected where it is JSON and no batch."""
+    try:
         if body.lstrip()[:1] == b"[":
             return [bytes(event) for event in _array_decoder.decode(body)]
         if _looks_one_a_line(body):
@@ -59,8 +72,6 @@ def _split(body: bytes, media_type: str) -> Sequence[bytes]:
         raise EventRejected(
             "invalid", 'The body is neither an array of events nor {"batch": [...]} nor one event a line.'
         ) from None
-    except UNREADABLE as error:
-        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
 
 
 def _looks_one_a_line(body: bytes) -> bool:
@@ -68,8 +79,13 @@ def _looks_one_a_line(body: bytes) -> bool:
     first = body.lstrip().partition(b"\n")[0]
     try:
         return "batch" not in _object_decoder.decode(first)
-    except (msgspec.ValidationError, *UNREADABLE):
+    except msgspec.ValidationError:
         return False
+    except UNREADABLE:
+        try:
+            return "batch" not in _object_decoder.decode(mended(first))
+        except (ValueError, RecursionError):
+            return False
 
 
 def _lines(body: bytes) -> Sequence[bytes]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from event_stream.event import NO_PROPERTIES, EventId, Identifier, Language, Name, Pixels, Title, UserAgent
+from ingest_api.almost_json import mended
 from ingest_api.errors import EventRejected
 
 Id = Identifier | int
@@ -115,9 +116,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read_tracked_event(body: bytes) -> TrackedEvent:
-    """The event that the bytes are. Raises EventRejected."""
+    """The event that the bytes are, or almost are. Raises EventRejected."""
     try:
-        event = _event_decoder.decode(body)
+        event = _decode(body)
         if not body.isascii():
             # Properties are taken over as they are, so nobody else has looked at their encoding.
             body.decode()
@@ -133,6 +134,19 @@ def read_tracked_event(body: bytes) -> TrackedEvent:
     if properties == b"null":
         return msgspec.structs.replace(event, properties=NO_PROPERTIES)
     raise EventRejected("invalid", f"properties: expected an object{_shown(body, 'properties')}.", "properties")
+
+
+def _decode(body: bytes) -> TrackedEvent:
+    try:
+        return _event_decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except UNREADABLE as error:
+        try:
+            almost = mended(body)
+        except (ValueError, RecursionError):
+            raise error from None
+        return _event_decoder.decode(almost)
 
 
 def read_whole_batch(body: bytes, one_a_line: bool) -> Sequence[TrackedEvent] | None:
@@ -178,8 +192,12 @@ def _rejection(body: bytes, complaint: str) -> EventRejected:
 
 
 def _shown(body: bytes, field: str) -> str:
-    """The value at fault as it came, cut; nothing where the field is missing."""
-    value = bytes(_object_decoder.decode(body).get(field, b"")).decode(errors="replace")
+    """The value at fault as it came, cut; nothing where the field is missing or can't be told."""
+    try:
+        value = bytes(_object_decoder.decode(body).get(field, b"")).decode(errors="replace")
+    except UNREADABLE:
+        # The fault was found before the place where the body stops being JSON.
+        return ""
     cut = value if len(value) <= _LONGEST_SHOWN else value[:_LONGEST_SHOWN] + "…"
     return f", but it is {cut}" if cut else ""
 

@@ -105,3 +105,14 @@ def test_a_server_key_writes_history_for_many_visitors(api: Api) -> None:
     assert not first.clock_adjusted
     assert first.user_agent == "Firefox"
     assert first.visitor_id != second.visitor_id
+
+
+def test_half_a_character_or_a_nan_costs_no_event(api: Api) -> None:
+    body = b'[{"action":"a","title":"cut \\ud83c"},{"action":"b","properties":{"x":NaN}},{"action":"c"}]'
+    assert api.request("POST", "/batch", content=body).json() == {"accepted": 3, "rejected": []}
+    by_action = {event.action: event for event in api.events()}
+    assert by_action["a"].title == "cut ?"
+    assert json.loads(bytes(by_action["b"].properties)) == {"x": None}
+    lines = b'{"action":"d","title":"cut \\ud83c"}\n{"action":"e"}'
+    assert api.request("POST", "/batch", content=lines).json()["accepted"] == 2
+    assert api.request("POST", "/track", content=b'{"action":"f","title":"cut \\ud83c"}').status_code == 202
