@@ -23,6 +23,7 @@ SITE = "semicomplete.com"
 FIRST, LAST = "2015-05-17", "2015-05-20"
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.kafka,
     pytest.mark.skipif(not LOG.exists(), reason=f"the real access log is not there: {LOG}"),
 ]
