@@ -57,6 +57,14 @@ class BatchAnswer(msgspec.Struct):
     rejected: list[RejectedEvent]
 
 
+class SegmentAnswer(msgspec.Struct):
+    """The same as Segment's clients expect it."""
+
+    success: bool
+    accepted: int
+    rejected: list[RejectedEvent]
+
+
 class TrialAnswer(msgspec.Struct):
     """What `?dry_run=1` answers: the events as they would be stored, and what would be rejected. Nothing was stored."""
 

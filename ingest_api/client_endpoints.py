@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from ingest_api.answers import JSON, Answer, HeaderList, encode, refused
+from ingest_api.answers import JSON, Answer, HeaderList, SegmentAnswer, encode, refused
 from ingest_api.collector import OWN, Checked, Collector, Grammar, count_refusal
 from ingest_api.endpoints import Endpoint, rejected_of
 from ingest_api.errors import EventRejected, Refusal
@@ -20,14 +20,6 @@ _PLAUSIBLE = Grammar(read_payload, claimed_domain)
 
 _TEXT: HeaderList = [("content-type", "text/plain; charset=utf-8")]
 _IMAGE: HeaderList = [("content-type", "image/gif"), ("cache-control", "no-store")]
-
-
-class SegmentAnswer(msgspec.Struct):
-    """What Segment's clients expect, and what of a batch was accepted and kept."""
-
-    success: bool
-    accepted: int
-    rejected: list[object]
 
 
 class ClientEndpoints:
@@ -112,7 +104,7 @@ def _nothing(body: bytes) -> None:
 
 def _taken(checked: list[Checked]) -> Answer:
     rejected = rejected_of(checked)
-    return Answer(200, encode(SegmentAnswer(True, len(checked) - len(rejected), [*rejected])), JSON)
+    return Answer(200, encode(SegmentAnswer(True, len(checked) - len(rejected), rejected)), JSON)
 
 
 def _image(refusal: Refusal | None) -> Answer:

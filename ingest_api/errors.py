@@ -29,14 +29,21 @@ class RequestRefused(Refusal):
         self.site = site
 
 
+_LONGEST_MESSAGE = 500
+_LONGEST_FIELD = 200
+
+
 class EventRejected(Refusal):
-    """An event that can never be accepted as it is."""
+    """An event that can never be accepted as it is.
+
+    What is said of it is cut: a name in it may be as long as the body, and the rejection must fit into a record.
+    """
 
     def __init__(
         self, code: str, message: str, field: str | None = None, *, status: int = 400, body: bytes | None = None
     ) -> None:
         """`body` is what to keep where that is not the event's JSON itself."""
-        super().__init__(status, code, message, field)
+        super().__init__(status, code, message[:_LONGEST_MESSAGE], field and field[:_LONGEST_FIELD])
         self.body = body
 
 

@@ -33,7 +33,9 @@ def service(ready: Callable[[], bool], exposition: Callable[[], bytes], tracker_
     _add_health(app, ready)
     _add_tracker(app, tracker_path)
 
-    @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+    @app.get(
+        "/metrics", summary="Counters for Prometheus", response_class=Response, responses={200: _content("text/plain")}
+    )
     def metrics() -> Response:
         return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
@@ -77,7 +79,17 @@ def _add_tracker(app: FastAPI, path: str) -> None:
         return Response(body, media_type="text/javascript; charset=utf-8", headers={**headers, **encoding})
 
     for each in dict.fromkeys(("/logektor.js", path)):
-        app.get(each, summary="The script that websites load", response_class=Response)(tracker)
+        app.get(
+            each,
+            summary="The script that websites load",
+            response_class=Response,
+            responses={200: _content("text/javascript"), 304: {"description": "The client has this very script."}},
+        )(tracker)
+
+
+def _content(media_type: str) -> dict[str, Any]:
+    """For the document: what an answer is that is not JSON."""
+    return {"content": {media_type: {"schema": {"type": "string"}}}}
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,328 @@
+"""Whatever is sent: a documented answer, one error shape, and as many events out as in."""
+
+import json
+from collections.abc import Callable
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from event_stream.rejection import MAX_REJECTION_BYTES
+from event_stream.topics import EVENTS, REJECTED
+from ingest_api.tracked_event import TrackedEvent
+from tests.ingest_api.conftest import Api
+
+LAW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+SINGLE = [
+    "/track",
+    "/api/event",
+    *(f"/v1/{kind}" for kind in ("track", "page", "identify", "screen", "group", "alias")),
+]
+
+REJECTED_CODES = {"invalid", "undecodable", "unparsed_line", "server_key_needed", "too_large"}
+"""What is said of an event; it is kept then. The other codes refuse a request whole."""
+
+FORMS: list[Callable[[list[str]], str]] = [
+    lambda each: "[" + ",".join(each) + "]",
+    lambda each: '{"batch": [' + ", ".join(each) + "]}",
+]
+
+NASTY = [
+    "1e999999",
+    "-1e999999",
+    "1e-999999",
+    "-0",
+    "9" * 20,
+    "9" * 5_000,
+    "-" + "9" * 400,
+    "1." + "0" * 5_000 + "1",
+    "NaN",
+    "Infinity",
+    "0x10",
+    "01",
+    '"\\ud800"',
+    '"\\udc00\\ud800"',
+    '"\\u0000"',
+    '"\x00"',
+    '"\\x"',
+    '"' + "x" * 3_000 + '"',
+    '"http://[::1"',
+    '"\u202e\ufeff\uffff"',
+    "[" * 300 + "]" * 300,
+    '{"a":' * 990 + "1" + "}" * 990,
+    "[" * 995 + "]" * 995,
+    "[" * 100_000,
+    '{"batch":[{}]}',
+    "{}",
+    "[]",
+    "null",
+    "true",
+    '""',
+    "'a'",
+    "",
+]
+NAMES = [
+    *TrackedEvent.__struct_encode_fields__,
+    *("raw", "rawBase64", "batch", "x", "", "\x00"),
+    *("type", "messageId", "event", "name", "category", "anonymousId", "timestamp", "context", "traits", "writeKey"),
+    *("n", "u", "d", "r", "w", "p", "m", "$", "i", "e", "sd", "props", "domain", "revenue"),
+]
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3),
+    max_leaves=8,
+)
+written = json_values.map(json.dumps) | st.sampled_from(NASTY) | st.sampled_from(['"a"', "1", '{"a":1}', '"localhost"'])
+events = st.lists(st.tuples(st.sampled_from(NAMES), written), max_size=6).map(
+    lambda fields: "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in fields) + "}"
+)
+good_events = st.sampled_from(['{"action":"a"}', '{"event":"a","userId":"u"}', '{"n":"a","u":"http://localhost/"}'])
+
+
+def is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
+    """Cut, or with some bytes written over."""
+    body = draw(whole)
+    place = draw(st.integers(0, len(body)))
+    return body[:place] + draw(st.binary(max_size=4)) + body[draw(st.integers(0, len(body))) :]
+
+
+one = (events | good_events | written).map(lambda text: text.encode("utf-8", "surrogatepass"))
+bodies = one | damaged(one) | st.binary(max_size=200)
+lines = st.lists(events | good_events | written, max_size=6)
+batches = lines.flatmap(lambda each: st.sampled_from([*(form(each) for form in FORMS), "\n".join(each)])).map(
+    lambda text: text.encode("utf-8", "surrogatepass")
+)
+
+garbage = st.binary(max_size=40).map(lambda value: value.replace(b"\n", b"").replace(b"\r", b"").replace(b"\0", b""))
+HEADERS: dict[str, list[bytes]] = {
+    "content-type": [b"application/json", b"text/plain; charset=latin-1", b"application/x-ndjson", b"text/html", b";;"],
+    "content-encoding": [b"gzip", b"zstd", b"br", b"gzip, gzip", b"identity", b""],
+    "authorization": [b"Bearer pk_localhost", b"Bearer sk_localhost", b"Bearer ", b"Basic ====", b"Basic /w==", b"x"],
+    "origin": [b"http://localhost", b"null", b"https://example.org", b"http://[", b"\xff"],
+    "dnt": [b"1", b"2", b""],
+    "sec-gpc": [b"1", b"\xff"],
+    "user-agent": [b"Googlebot", b"\xff\xfe", b"x" * 8_192],
+    "x-forwarded-for": [b"1.2.3.4, ::1", b",,,", b"\xf0", b"999.1.1.1"],
+    "referer": [b"http://localhost/a?b", b"http://[", b"\xc3\x28"],
+}
+headers = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(usual) | garbage for name, usual in HEADERS.items()}
+)
+queries = st.sampled_from(["", "dry_run=1", "key=pk_localhost", "key=%ff", "key", "&&=&", "dry_run=1&dry_run=0"]) | (
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"], exclude_characters="#"), max_size=40)
+)
+
+
+@pytest.fixture
+def documented(api: Api) -> Callable[[str, str], set[int]]:
+    """The statuses that the OpenAPI document tells of, but for 500: it is never meant."""
+    paths = api.request("GET", "/openapi.json").json()["paths"]
+    return lambda method, path: {int(status) for status in paths[path][method.lower()]["responses"]} - {500}
+
+
+@pytest.fixture
+def keeping(api: Api) -> Api:
+    """Keeps each rejection, however many there are."""
+    api.kept_bytes_per_minute = 10**12
+    api.build()
+    return api
+
+
+def send(api: Api, method: str, path: str, query: str, said: dict[str, bytes], body: bytes) -> httpx.Response:
+    for log in api.stream.logs.values():
+        log.clear()
+    fields = {"content-type": b"application/json", **said}
+    return api.request(method, f"{path}?{query}", content=body, headers=fields)  # type: ignore[arg-type]
+
+
+def stored(api: Api) -> tuple[int, int]:
+    """How many events and rejections are on the stream, each small enough for its topic."""
+    values = {topic.name: api.records(topic.name) for topic in (EVENTS, REJECTED)}
+    assert all(len(value) < MAX_REJECTION_BYTES for each in values.values() for value in each)
+    return len(values[EVENTS.name]), len(values[REJECTED.name])
+
+
+def check_error(answer: httpx.Response) -> str:
+    """The code of an error in the one shape."""
+    (error,) = answer.json().values()
+    assert set(answer.json()) == {"error"}
+    assert {"code", "message"} <= set(error) <= {"code", "message", "field"}
+    assert error["message"].endswith((".", "…")) or len(error["message"]) == 500
+    return str(error["code"])
+
+
+def is_trial(path: str, query: str) -> bool:
+    return path in ("/track", "/batch") and "dry_run=1" in query.split("&")
+
+
+@pytest.mark.parametrize("path", SINGLE)
+@LAW
+@given(body=bodies, said=headers, query=queries)
+def test_one_event_is_accepted_or_kept_or_refused_whole(
+    keeping: Api,
+    documented: Callable[[str, str], set[int]],
+    path: str,
+    body: bytes,
+    said: dict[str, bytes],
+    query: str,
+) -> None:
+    answer = send(keeping, "POST", path, query, said, body)
+    assert answer.status_code in documented("POST", path)
+    if answer.is_success:
+        assert stored(keeping) == ((0, 0) if is_trial(path, query) else (1, 0))
+    else:
+        kept = check_error(answer) in REJECTED_CODES and not is_trial(path, query)
+        assert stored(keeping) == (0, kept)
+
+
+@pytest.mark.parametrize("path", ["/batch", "/v1/batch"])
+@LAW
+@given(body=batches | damaged(batches) | bodies, said=headers, query=queries)
+def test_of_a_batch_each_event_is_accepted_or_kept_or_the_whole_is_refused(
+    keeping: Api,
+    documented: Callable[[str, str], set[int]],
+    path: str,
+    body: bytes,
+    said: dict[str, bytes],
+    query: str,
+) -> None:
+    answer = send(keeping, "POST", path, query, said, body)
+    assert answer.status_code in documented("POST", path)
+    if is_trial(path, query):
+        assert stored(keeping) == (0, 0)
+    elif answer.is_success:
+        counted = answer.json()
+        assert stored(keeping) == (counted["accepted"], len(counted["rejected"]))
+        assert len({event["index"] for event in counted["rejected"]}) == len(counted["rejected"])
+    else:
+        assert stored(keeping) == (0, check_error(answer) in REJECTED_CODES)
+
+
+@LAW
+@given(each=st.lists(events.filter(is_json) | good_events, max_size=6), form=st.sampled_from(FORMS))
+def test_as_many_events_come_out_of_a_batch_as_are_in_it(
+    keeping: Api, each: list[str], form: Callable[[list[str]], str]
+) -> None:
+    answer = send(keeping, "POST", "/batch", "key=pk_localhost", {}, form(each).encode())
+    if answer.status_code == 403:
+        assert check_error(answer) == "other_site"
+        assert stored(keeping) == (0, 0)
+        return
+    assert sum(stored(keeping)) == len(each)
+    assert answer.json()["accepted"] + len(answer.json()["rejected"]) == len(each)
+
+
+@LAW
+@given(query=queries | st.lists(st.tuples(st.sampled_from(NAMES), st.text())).map(urlencode), said=headers)
+def test_a_pixel_is_answered_with_an_image_and_a_documented_status(
+    keeping: Api, documented: Callable[[str, str], set[int]], query: str, said: dict[str, bytes]
+) -> None:
+    answer = send(keeping, "GET", "/pixel.gif", query, said, b"")
+    assert answer.status_code in documented("GET", "/pixel.gif")
+    assert answer.headers["content-type"] == "image/gif"
+    assert stored(keeping) == (answer.is_success, answer.headers.get("logektor-error") in REJECTED_CODES)
+
+
+@pytest.mark.parametrize("path", ["/whoami", "/health/live", "/health/ready", "/metrics", "/logektor.js"])
+@LAW
+@given(query=queries, said=headers)
+def test_what_takes_no_event_answers_as_documented(
+    api: Api, documented: Callable[[str, str], set[int]], path: str, query: str, said: dict[str, bytes]
+) -> None:
+    answer = send(api, "GET", path, query, said, b"")
+    assert answer.status_code in documented("GET", path)
+    assert stored(api) == (0, 0)
+
+
+@LAW
+@given(
+    method=st.sampled_from(["GET", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "QUERY"]),
+    path=st.sampled_from(["/track", "/batch", "/v1/track", "/whoami", "/metrics", "/health/live", "/logektor.js"])
+    | st.text(max_size=20).map(lambda text: "/" + quote(text)),
+    said=headers,
+    body=bodies,
+)
+def test_other_methods_and_paths_are_told(
+    api: Api, method: str, path: str, said: dict[str, bytes], body: bytes
+) -> None:
+    answer = send(api, method, path, "", said, body)
+    assert answer.status_code in {200, 204, 307, 401, 404, 405}
+    assert stored(api) == (0, 0)
+    if answer.is_error:
+        assert check_error(answer) in {"not_found", "method_not_allowed", "unknown_key"}
+    if answer.status_code == 405:
+        assert answer.headers["allow"]
+
+
+@LAW
+@given(body=bodies, path=st.sampled_from([*SINGLE, "/batch", "/v1/batch"]))
+def test_while_the_stream_is_away_only_an_empty_batch_is_taken(api: Api, body: bytes, path: str) -> None:
+    api.stream.available = False
+    answer = send(api, "POST", path, "", {}, body)
+    assert answer.status_code in {200, 202, 401, 403, 413, 503}
+    assert stored(api) == (0, 0)
+    if answer.is_success:
+        assert answer.json()["accepted"] == 0
+        assert answer.json()["rejected"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "says"),
+    [
+        (b'{"action": 1, broken', "invalid", "action: Expected str, got int."),
+        (b'{"action": 1, "x": ' + b"[" * 100_000, "invalid", "action: Expected str, got int."),
+        (b'{"action": "a", "action": 1}', "invalid", "action: Expected str, got int, but it is 1."),
+        (b'{"action": "a", "objectType": "user", "objectId": ' + b"9" * 5_000 + b"}", "invalid", "out of range"),
+        (b'{"action": "a", "datetimeStamp": 1e999999}', "invalid", "datetimeStamp: Number out of range"),
+        (b'{"action": "a\x00"}', "undecodable", "invalid character"),
+        (b'{"action": "\xff"}', "undecodable", "not JSON in UTF-8"),
+        (b"[" * 100_000, "invalid", "Expected object, got array."),
+        (b'{"action": "a", "properties": ' + b'{"a":' * 100_000, "undecodable", "recursion"),
+        (b"", "undecodable", "truncated"),
+    ],
+)
+def test_what_can_never_be_an_event_is_kept_with_a_sentence(api: Api, body: bytes, code: str, says: str) -> None:
+    answer = api.request("POST", "/track", content=body)
+    assert answer.status_code == 400
+    assert check_error(answer) == code
+    assert says in answer.json()["error"]["message"]
+    (kept,) = api.rejections()
+    assert (kept.reason, kept.body_length) == (code, len(body))
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/track", '{"action": "a", "%s": 1}'),
+        ("/batch", '[{"action": "a", "%s": 1}]'),
+        ("/v1/track", '{"event": "a", "type": "%s", "properties": 1}'),
+        ("/v1/batch", '{"batch": [{"event": "a", "type": "%s"}]}'),
+        ("/api/event", '{"n": "a", "w": "%s"}'),
+    ],
+)
+def test_a_name_as_long_as_a_body_still_makes_a_rejection_that_fits_into_a_record(
+    api: Api, path: str, body: str
+) -> None:
+    answer = api.request("POST", path, content=(body % ("x" * 200_000)).encode())
+    assert len(answer.content) < 1_000
+    (kept,) = api.records(REJECTED.name)
+    assert len(kept) < MAX_REJECTION_BYTES
+
+
+def test_of_a_repeated_name_the_last_counts(api: Api) -> None:
+    assert api.request("POST", "/track", content=b'{"action": "first", "action": "last"}').status_code == 202
+    assert api.event().action == "last"
