@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
+from tests.fault_table import tables
 
 # Whoever started the tests in the background may have left these ignored; a JVM inherits that and can't be stopped.
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -77,3 +78,10 @@ def own_kafka(kafka_distribution: Distribution, tmp_path: Path) -> Iterator[Runn
     """A broker for one test, to kill() and start() again."""
     with _running_kafka(kafka_distribution, tmp_path / "kafka") as running:
         yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for title, lines in tables(config):
+        terminalreporter.section(title)
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -31,7 +31,6 @@ from ingest_api.service import service
 from ingest_api.validation import Stamper
 from ingest_api.write_api import WriteApi
 from sites import LiveSites
-from tests.ingest_api.fault_table import FAULTS, lines
 from tests.ingest_api.rsgi import RsgiTransport
 
 NOW = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -163,10 +162,3 @@ def sites_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def api(tmp_path: Path, sites_file: Path) -> Api:
     return Api(sites_file, Salts(tmp_path / "salts"))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if faults := config.stash.get(FAULTS, []):
-        terminalreporter.section("events in the fault tests")
-        for line in lines(faults):
-            terminalreporter.write_line(line)

@@ -18,12 +18,12 @@ import pytest
 from event_stream.codec import decode_event
 from ingest_api.spool_folder import SpoolFolder
 from tests.conftest import RunningKafka
+from tests.fault_table import CollectorFault
 from tests.ingest_api.collector_process import Clients, CollectorProcess, collecting, ids_in_kafka, running, until
-from tests.ingest_api.fault_table import FAULTS, Fault
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka]
 
-Account = Callable[[str, Sequence[Clients]], Fault]
+Account = Callable[[str, Sequence[Clients]], CollectorFault]
 
 A_LOT = {"text": "x" * 8_000}
 """Makes an event of 8 KB, which fills a spool soon."""
@@ -41,11 +41,11 @@ def account(request: pytest.FixtureRequest, own_kafka: RunningKafka, home: Path,
     """Compares what was answered 202 with what Kafka and, once its collectors are gone, the spool have."""
     copies = iter(range(100))
 
-    def look(name: str, clients: Sequence[Clients]) -> Fault:
+    def look(name: str, clients: Sequence[Clients]) -> CollectorFault:
         accepted = {event_id for each in clients for event_id in each.accepted}
         in_kafka = Counter(ids_in_kafka(own_kafka))
         in_spool = set(ids_in_spool(home / "spool", tmp_path / f"copy-{next(copies)}"))
-        fault = Fault(
+        fault = CollectorFault(
             name,
             sent=sum(len(each.sent) for each in clients),
             accepted=len(accepted),
@@ -54,7 +54,7 @@ def account(request: pytest.FixtureRequest, own_kafka: RunningKafka, home: Path,
             lost=len(accepted - in_kafka.keys() - in_spool),
             twice=sum(count > 1 for count in in_kafka.values()),
         )
-        request.config.stash.setdefault(FAULTS, []).append(fault)
+        fault.found(request.config)
         return fault
 
     return look

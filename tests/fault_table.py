@@ -1,0 +1,70 @@
+"""What the fault tests found, as the tables that end their run."""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from typing import ClassVar
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one test found: a row of the table of its kind, a name and then counts."""
+
+    title: ClassVar[str]
+    headings: ClassVar[tuple[str, ...]]
+
+    name: str
+
+    def found(self, config: pytest.Config) -> None:
+        """Puts the row where the end of the run looks for it."""
+        config.stash.setdefault(_FAULTS, []).append(self)
+
+
+@dataclass(frozen=True)
+class CollectorFault(Fault):
+    """Events sent to a collector. `twice`: ids that Kafka has more than once, which are counted once later."""
+
+    title = "faults of the collector"
+    headings = ("sent", "answered 2xx", "in Kafka", "in spool", "lost", "ids twice in Kafka")
+
+    sent: int
+    accepted: int
+    in_kafka: int
+    in_spool: int
+    lost: int
+    twice: int
+
+
+@dataclass(frozen=True)
+class LandingFault(Fault):
+    """Records sent to the stream, each an event or a dead letter, and what the table has of them.
+
+    `double` counts the rows beyond the first of a record.
+    """
+
+    title = "faults of landing"
+    headings = ("events sent", "landed", "dead letters", "lost", "double")
+
+    sent: int
+    landed: int
+    dead_letters: int
+    lost: int
+    double: int
+
+
+_FAULTS = pytest.StashKey[list[Fault]]()
+
+
+def tables(config: pytest.Config) -> Iterator[tuple[str, list[str]]]:
+    """The title of each table that has rows, and its lines."""
+    faults = config.stash.get(_FAULTS, [])
+    for kind in (CollectorFault, LandingFault):
+        rows = [astuple(fault) for fault in faults if isinstance(fault, kind)]
+        if rows:
+            width = max(len(name) for name, *_ in rows)
+            lines = [" | ".join([f"{'fault':{width}}", *kind.headings])]
+            for name, *counts in rows:
+                cells = (f"{count:>{len(heading)}}" for count, heading in zip(counts, kind.headings, strict=True))
+                lines.append(" | ".join([f"{name:{width}}", *cells]))
+            yield kind.title, lines
