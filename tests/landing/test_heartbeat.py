@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from pipelines.landing.heartbeat import Heartbeat
 
 
@@ -18,3 +20,12 @@ def test_at_most_one_write_a_second(tmp_path: Path) -> None:
     heartbeat.beat(landed_events=3, landed_dead_letters=1, waiting=0)
     assert json.loads(path.read_text())["landed_events"] == 3
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_disk_that_takes_no_sign_of_life_does_not_stop_the_worker(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    heartbeat = Heartbeat(tmp_path / "home" / "landing.json")
+    heartbeat.beat(landed_events=1, landed_dead_letters=0, waiting=2)
+    assert "The sign of life was not written" in caplog.text
