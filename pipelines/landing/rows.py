@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import polars as pl
 import pyarrow as pa
 
 from event_stream.codec import decode_event
@@ -16,9 +17,16 @@ from event_stream.ports import Record, StreamPartition
 from event_stream.rejection import MAX_KEPT_BYTES, decode_rejection
 from event_stream.topics import REJECTED
 from lake.raw_schema import DEAD_LETTER, EVENT, LANDED
+from pipelines.landing.canonical import decode_canonical
 
 _CHUNK = 500
 """Records that become columns at a time: events decoded just now are still in the processor's cache (measured)."""
+
+_CANONICAL_CHUNK = 20_000
+"""The same for events in canonical form; bounds the memory, and so many are as fast as more."""
+
+_WORTHWHILE = 1_000
+"""Fewer records are quicker decoded one by one (measured)."""
 
 _FIELDS = Event.__struct_fields__
 """The columns of EVENT_COLUMNS in another order; a test holds them together."""
@@ -47,8 +55,11 @@ def to_rows(records: Mapping[StreamPartition, Sequence[Record]], now: datetime) 
     unreadable, last_unreadable = 0, ""
     for place, records_here in records.items():
         decode = _decode_rejections if place.topic == REJECTED.name else _decode_events
-        for start in range(0, len(records_here), _CHUNK):
-            chunk = decode(records_here[start : start + _CHUNK])
+        if place.topic != REJECTED.name and len(records_here) >= _WORTHWHILE:
+            canonical, records_here = _canonical_rows(place, records_here, now)
+            events.extend(canonical)
+        for chunk_records in _chunks(records_here, _CHUNK):
+            chunk = decode(chunk_records)
             if chunk.events:
                 events.append(_event_rows(place, chunk, now))
             dead_letters.extend(_place(place, record, now) | row for record, row in chunk.dead_letters)
@@ -113,26 +124,58 @@ def _decode_rejections(records: Sequence[Record]) -> _Chunk:
     return chunk
 
 
+def _canonical_rows(
+    place: StreamPartition, records: Sequence[Record], now: datetime
+) -> tuple[list[pa.RecordBatch], list[Record]]:
+    """The rows of the records in canonical form, and the records that are not."""
+    rows: list[pa.RecordBatch] = []
+    left: list[Record] = []
+    for chunk in _chunks(records, _CANONICAL_CHUNK):
+        decoded = decode_canonical([record.value for record in chunk])
+        if decoded.left:
+            left.extend(chunk[index] for index in decoded.left)
+            others = set(decoded.left)
+            chunk = [record for index, record in enumerate(chunk) if index not in others]
+        if chunk:
+            columns = decoded.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            rows.append(_rows(place, chunk, dict(zip(columns.column_names, columns.columns, strict=True)), now))
+    return rows, left
+
+
 def _event_rows(place: StreamPartition, chunk: _Chunk, now: datetime) -> pa.RecordBatch:
-    count = len(chunk.events)
-    columns: dict[str, Any] = {
+    values = zip(*map(msgspec.structs.astuple, chunk.events), strict=True)
+    columns: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
+    columns["properties"] = list(_texts(columns["properties"]))
+    return _rows(place, chunk.event_records, columns, now)
+
+
+def _rows(
+    place: StreamPartition, records: Sequence[Record], columns: Mapping[str, Any], now: datetime
+) -> pa.RecordBatch:
+    count = len(records)
+    places = {
         "kind": pa.repeat(EVENT, count),
         "landed_date": pa.repeat(now.date(), count),
         "stream_id": pa.repeat(place.stream_id, count),
-        "kafka_partition": [place.partition] * count,
-        "kafka_offset": [record.offset for record in chunk.event_records],
-        "kafka_timestamp": [_micros(record.timestamp) for record in chunk.event_records],
-        "landed_at": [now] * count,
+        "kafka_partition": pa.repeat(place.partition, count),
+        "kafka_offset": [record.offset for record in records],
+        "kafka_timestamp": [_micros(record.timestamp) for record in records],
+        "landed_at": pa.repeat(now, count),
     }
-    values = zip(*map(msgspec.structs.astuple, chunk.events), strict=True)
-    columns.update(zip(_FIELDS, values, strict=True))
-    columns["properties"] = list(_texts(columns["properties"]))
-    arrays = [_array(columns.get(field.name), field, count) for field in LANDED]
+    arrays = [_array(places.get(field.name, columns.get(field.name)), field, count) for field in LANDED]
     return pa.RecordBatch.from_arrays(arrays, schema=LANDED)
 
 
 def _array(values: Any, field: pa.Field, count: int) -> pa.Array:
-    return pa.nulls(count, field.type) if values is None else pa.array(values, field.type)
+    if values is None:
+        return pa.nulls(count, field.type)
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    return values.cast(field.type) if isinstance(values, pa.Array) else pa.array(values, field.type)
+
+
+def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    return (records[start : start + size] for start in range(0, len(records), size))
 
 
 def _texts(properties: Sequence[msgspec.Raw]) -> Iterator[str | None]:
