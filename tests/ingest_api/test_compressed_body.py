@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -53,6 +55,38 @@ def test_a_bomb_is_refused_and_costs_no_more_than_the_bound(encoding: str) -> No
     finally:
         tracemalloc.stop()
     assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b""), zstd.compress(b""), bytes.fromhex("502a4d1800000000")])
+def test_a_body_of_nothing_but_empty_pieces_is_given_up_soon(packed: bytes) -> None:
+    encoding = "gzip" if packed[:2] == b"\x1f\x8b" else "zstd"
+    started = time.process_time()
+    with pytest.raises(RequestRefused) as refused:
+        unpacked(packed * (4 * BOUND // len(packed)), encoding, BOUND)
+    assert (refused.value.status, refused.value.code) == (413, "too_large")
+    assert time.process_time() - started < 2, "each piece copied the rest of the body: minutes"
+
+
+@pytest.mark.parametrize("encoding", sorted(PACK))
+def test_an_event_a_piece_is_unpacked(encoding: str) -> None:
+    events = [b'{"action": "%d"}\n' % number for number in range(1_000)]
+    assert unpacked(b"".join(map(PACK[encoding], events)), encoding, BOUND) == b"".join(events)
+
+
+@pytest.mark.parametrize("encoding", sorted(PACK))
+def test_a_body_of_just_the_bound_is_unpacked_and_one_byte_more_refused(encoding: str) -> None:
+    body = random.Random(4).randbytes(BOUND)
+    assert unpacked(PACK[encoding](body), encoding, BOUND) == body
+    with pytest.raises(RequestRefused) as refused:
+        unpacked(PACK[encoding](body), encoding, BOUND - 1)
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("encoding", sorted(PACK))
+def test_what_follows_the_last_piece_is_refused(encoding: str) -> None:
+    with pytest.raises(RequestRefused) as refused:
+        unpacked(PACK[encoding](b"{}") + b"more", encoding, BOUND)
+    assert (refused.value.status, refused.value.code) == (400, "undecodable_body")
 
 
 def test_a_window_that_would_take_the_memory_is_refused() -> None:
