@@ -43,21 +43,27 @@ class Decoded:
 
 def decode_canonical(values: Sequence[bytes]) -> Decoded:
     """Decodes what is in canonical form; the rest may be events too."""
-    texts = _texts(values)
-    canonical = (texts.str.contains(_PATTERN) & (texts.str.len_bytes() <= MAX_EVENT_BYTES)).fill_null(False)
-    # Before the key nothing can hold these bytes: inside a string the quotes would be escaped.
-    halves = texts.filter(canonical).str.splitn(_PROPERTIES, 2).struct.unnest()
-    frame = _read(halves["field_0"].str.strip_suffix("}")).with_columns(
-        halves["field_1"].str.strip_suffix("}").alias("properties"),
-        *(pl.col(name).fill_null(default) for name, default in _DEFAULTS.items()),
+    text = pl.col("text")
+    # Before the key nothing can hold its bytes: inside a string the quotes would be escaped.
+    halves = text.str.splitn(_PROPERTIES, 2).struct
+    canonical = (
+        pl.LazyFrame({"text": _texts(values)})
+        .with_row_index("index")
+        .filter(text.str.contains(_PATTERN), text.str.len_bytes() <= MAX_EVENT_BYTES)
+        .select("index", *(halves.field(half).str.strip_suffix("}") for half in ("field_0", "field_1")))
+        .collect()
     )
-    short = pl.select(pl.all_horizontal(frame[name].str.len_bytes() <= most for name, most in _LONGEST.items()))
-    fits = short.to_series().fill_null(True)
-    if not fits.all():
-        # Only characters count, but bytes are quicker to count and never fewer.
-        canonical = canonical.scatter(canonical.arg_true().filter(~fits), False)
-        frame = frame.filter(fits)
-    return Decoded(frame, (~canonical).arg_true().to_list())
+    if canonical.is_empty():
+        return Decoded(_EMPTY, range(len(values)))
+    lines: bytes = canonical["field_0"].str.join("}\n").cast(pl.Binary).item()
+    frame = pl.read_ndjson(lines + b"}", schema=_SCHEMA).select(
+        *_COLUMNS, properties=canonical["field_1"], index=canonical["index"], fits=_FITS
+    )
+    if not frame["fits"].all():
+        frame = frame.filter("fits")
+    taken = frame["index"]
+    left = set(range(len(values))).difference(taken) if len(taken) < len(values) else ()
+    return Decoded(frame.drop("index", "fits"), sorted(left))
 
 
 def _texts(values: Sequence[bytes]) -> pl.Series:
@@ -67,13 +73,6 @@ def _texts(values: Sequence[bytes]) -> pl.Series:
     except pl.exceptions.ComputeError:
         texts = (value.decode(errors="replace") for value in values)
         return pl.Series([None if "\ufffd" in text else text for text in texts], dtype=pl.String)
-
-
-def _read(heads: pl.Series) -> pl.DataFrame:
-    if heads.is_empty():
-        return pl.DataFrame(schema=_SCHEMA).rename(_NAMES)
-    lines: bytes = heads.str.join("}\n").cast(pl.Binary).item()
-    return pl.read_ndjson(lines + b"}", schema=_SCHEMA).rename(_NAMES)
 
 
 def _value(kind: types.Type) -> tuple[str, pl.DataType]:
@@ -123,6 +122,11 @@ def _bare(kind: Any) -> types.Type:
     return kind.type if isinstance(kind, types.Metadata) else kind
 
 
+def _column(field: types.Field) -> pl.Expr:
+    column = pl.col(field.encode_name).alias(field.name)
+    return column if field.required or field.default is None else column.fill_null(field.default)
+
+
 def _pattern() -> str:
     written = [(field, f'"{field.encode_name}":{_value(kind)[0]}') for field, kind in _fields()]
     (_, first), *others = written
@@ -131,15 +135,14 @@ def _pattern() -> str:
 
 
 _PATTERN = _pattern()
-_NAMES = {field.encode_name: field.name for field, kind in _fields() if not isinstance(kind, types.RawType)}
-_SCHEMA = {field.encode_name: _value(kind)[1] for field, kind in _fields() if field.encode_name in _NAMES}
-_DEFAULTS = {
-    field.name: field.default
-    for field, kind in _fields()
-    if not field.required and field.default is not None and not isinstance(kind, types.RawType)
-}
-_LONGEST = {
-    field.name: kind.max_length
-    for field, kind in _fields()
+# What stands before the properties, which are cut off unread.
+_HEAD = [(field, kind) for field, kind in _fields() if not isinstance(kind, types.RawType)]
+_SCHEMA = {field.encode_name: _value(kind)[1] for field, kind in _HEAD}
+_COLUMNS = [_column(field) for field, _ in _HEAD]
+_FITS = pl.all_horizontal(
+    # Characters count, but bytes are quicker to count and never fewer.
+    (pl.col(field.encode_name).str.len_bytes() <= kind.max_length).fill_null(True)
+    for field, kind in _HEAD
     if isinstance(kind, types.StrType) and kind.max_length is not None
-}
+)
+_EMPTY = pl.DataFrame(schema=_SCHEMA).select(*_COLUMNS, properties=pl.lit(None, pl.String))
