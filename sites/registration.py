@@ -13,20 +13,20 @@ from sites.site import Site
 
 def register_site(path: Path, domain: str, time_zone: str = "UTC") -> Site:
     """The site of this domain, added with fresh keys where it is not there yet. Raises SitesError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(path.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return load_sites(path).by_domain(domain) or _add(path, domain, time_zone)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(path.name + ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return load_sites(path).by_domain(domain) or _add(path, domain, time_zone)
+    except OSError as error:
+        raise SitesError(f"{path}: could not be written: {error.strerror}.") from error
 
 
 def _add(path: Path, domain: str, time_zone: str) -> Site:
     keys = {"write_key": "pk_" + secrets.token_urlsafe(18), "server_key": "sk_" + secrets.token_urlsafe(24)}
     # Checked before it is written, so that a bad time zone never reaches the file.
     (site,) = parse_sites({"site": [{"domain": domain, "time_zone": time_zone, **keys}]}, str(path))
-    try:
-        _append(path, site)
-    except OSError as error:
-        raise SitesError(f"{path}: could not be written: {error.strerror}.") from error
+    _append(path, site)
     return site
 
 

@@ -18,7 +18,8 @@ class Goal:
     page: str | None = field(
         default=None,
         metadata={
-            "says": "the path whose view reaches it: `*` stands for any part of it without a slash, `**` for anything"
+            "says": "the path, without query, whose view reaches it: `*` stands for any part of it without a slash, "
+            "`**` for anything"
         },
     )
     properties: tuple[tuple[str, str], ...] = field(
@@ -87,7 +88,7 @@ class Site:
     )
     query_parameters: tuple[str, ...] = field(
         default=(),
-        metadata={"says": "names, in lower case, kept of a page's query besides `utm_*`, `ref` and click ids"},
+        metadata={"says": "names kept of a page's query besides `utm_*`, `ref` and click ids"},
     )
     goals: tuple[Goal, ...] = field(default=(), metadata={"key": "goal", "says": "`[[site.goal]]` tables, see below"})
     funnels: tuple[Funnel, ...] = field(

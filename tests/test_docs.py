@@ -110,7 +110,12 @@ def test_what_sites_are_answered_and_may_choose_is_what_the_page_says() -> None:
         assert re.search("".join(rf"\| `{choice}` \|.*\n" for choice in table), text)
     with pytest.raises(SitesError) as raised:
         parse_sites(
-            {"site": [{"domain": "shop.example", "write_key": "w", "server_key": "s", "time_zone": "Berlin"}]}, ""
+            {
+                "site": [
+                    {"domain": "shop.example", "write_key": "pk_12345", "server_key": "sk_12345", "time_zone": "Berlin"}
+                ]
+            },
+            "",
         )
     assert str(raised.value) in text
 

@@ -204,7 +204,8 @@ def test_a_backfill_makes_a_day_anew_from_what_was_landed(home: Home) -> None:
 @pytest.mark.usefixtures("no_pause")
 def test_a_days_time_zone_is_that_of_its_site(home: Home) -> None:
     (home.folder / "sites.toml").write_text(
-        f'[[site]]\ndomain = "{SITE}"\nwrite_key = "w"\nserver_key = "s"\ntime_zone = "Pacific/Auckland"\n'
+        f'[[site]]\ndomain = "{SITE}"\nwrite_key = "pk_of_it"\nserver_key = "sk_of_it"\n'
+        'time_zone = "Pacific/Auckland"\n'
     )
     home.landing.land(on(DAY))
     (request,) = requests(home.look())

@@ -73,10 +73,10 @@ def test_without_a_default_site_a_request_needs_a_key(sites_file: Path, default_
 
 
 def test_a_site_added_while_the_collector_runs_is_known_at_once(api: Api) -> None:
-    assert api.track({"action": "x"}, authorization="Bearer pk_new").status_code == 401
-    added = '[[site]]\ndomain = "new.test"\nwrite_key = "pk_new"\nserver_key = "sk_new"\n'
+    assert api.track({"action": "x"}, authorization="Bearer pk_of_new").status_code == 401
+    added = '[[site]]\ndomain = "new.test"\nwrite_key = "pk_of_new"\nserver_key = "sk_of_new"\n'
     api.sites_file.write_text(SITES + added)
-    assert api.track({"action": "x"}, authorization="Bearer pk_new").status_code == 202
+    assert api.track({"action": "x"}, authorization="Bearer pk_of_new").status_code == 202
 
 
 @pytest.mark.parametrize("path", ["/track?key=pk_example", "/track?a=b&key=pk_example"])

@@ -16,7 +16,7 @@ from tests.ingest_api.conftest import Api
 SHOP = """
 [[site]]
 domain = "shop.example"
-write_key = ["pk_new", "pk_old"]
+write_key = ["pk_of_now", "pk_of_old"]
 server_key = "sk_secret"
 time_zone = "Europe/Berlin"
 rate_limit = 500
@@ -69,7 +69,15 @@ def test_the_list_shows_what_a_site_declares_and_no_server_key(shop: Path) -> No
     run(shop, "add", "plain.example")
     said = run(shop, "list")
     assert said.exit_code == 0
-    for word in ("shop.example", "pk_new", "pk_old", "Europe/Berlin", "rate_limit 500", "do_not_track drop", "goals 1"):
+    for word in (
+        "shop.example",
+        "pk_of_now",
+        "pk_of_old",
+        "Europe/Berlin",
+        "rate_limit 500",
+        "do_not_track drop",
+        "goals 1",
+    ):
         assert word in said.stdout
     (plain,) = (line for line in said.stdout.splitlines() if line.startswith("plain.example"))
     site = load_sites(shop / "sites.toml").by_domain("plain.example")

@@ -1,10 +1,14 @@
 import os
 import stat
+import tomllib
+import zoneinfo
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sites import Funnel, Goal, LiveSites, Site, Sites, SitesError, load_sites, register_site
@@ -13,7 +17,7 @@ from sites.reading import FIELD_OF_KEY, parse_sites
 EXAMPLE = Site("example.com", ("pk_1",), ("sk_1",), "Europe/Berlin", ("https://partner.test",))
 
 
-SITE = '[[site]]\ndomain = "a"\nwrite_key = "1"\nserver_key = "2"\n'
+SITE = '[[site]]\ndomain = "a"\nwrite_key = "pk_12345"\nserver_key = "sk_12345"\n'
 
 
 @pytest.mark.parametrize(
@@ -76,10 +80,10 @@ def test_a_registered_site_is_read_back_and_registering_again_changes_nothing(tm
 
 def test_registering_keeps_what_a_person_wrote(tmp_path: Path) -> None:
     path = tmp_path / "sites.toml"
-    path.write_text('# mine\n[[site]]\ndomain = "a.test"\nwrite_key = "1"\nserver_key = "2"\n', encoding="utf-8")
+    path.write_text("# mine\n" + SITE, encoding="utf-8")
     register_site(path, "b.test")
-    assert path.read_text(encoding="utf-8").startswith('# mine\n[[site]]\ndomain = "a.test"')
-    assert [site.domain for site in load_sites(path)] == ["a.test", "b.test"]
+    assert path.read_text(encoding="utf-8").startswith("# mine\n" + SITE)
+    assert [site.domain for site in load_sites(path)] == ["a", "b.test"]
 
 
 def _register(path: Path, number: int) -> None:
@@ -99,28 +103,37 @@ def test_sites_registered_at_once_are_all_kept(tmp_path: Path) -> None:
     [
         ("[[site]\n", "not valid TOML"),
         ("[[sites]]\n", "unknown table 'sites'"),
+        ("n = " + "1" * 5_000, "not valid TOML"),
+        ("n = " + "[" * 5_000, "not valid TOML"),
         ('[[site]]\ndomain = "a"\n', "site 'a': write_key must be"),
-        ('[[site]]\ndomain = "a"\nwrite_key = "1"\nserver_key = "2"\ncolour = 1\n', "unknown setting 'colour'"),
-        ('[[site]]\ndomain = "a"\nwrite_key = "1"\nserver_key = "2"\ntime_zone = "Mars"\n', "time_zone 'Mars'"),
-        (SITE + 'origins = "x"\n', "origins must be a list"),
-        (SITE + 'origins = ["https://x.test/path"]\n', "origins names 'https://x.test/path'"),
-        (SITE + 'origins = ["*"]\n', "origins names '*'"),
+        (SITE + "colour = 1\n", "unknown setting 'colour'"),
+        (SITE + 'time_zone = "Mars"\n', "time_zone 'Mars'"),
+        (SITE + 'time_zone = "localtime"\n', "time_zone 'localtime'"),
+        (SITE + "time_zone = 2026-01-01\n", "time_zone datetime.date(2026, 1, 1)"),
+        (SITE + 'origins = "x"\n', "origins 'x' must be a list"),
         (SITE + "rate_limit = 0\n", "rate_limit 0 must be a whole number from 1"),
         (SITE + "rate_limit = true\n", "rate_limit True must be"),
+        (SITE + "rate_limit = 0x" + "f" * 5_000, "rate_limit (too long to be shown) must be"),
         (SITE + 'oldest_days = "9"\n', "oldest_days '9' must be"),
         (SITE + 'do_not_track = "yes"\n', "do_not_track 'yes' must be one of anonymous, drop, ignore"),
         (SITE + 'bots = "kill"\n', "bots 'kill' must be one of label, drop"),
-        (SITE + "query_parameters = [1]\n", "each of query_parameters must be a text"),
+        (SITE + "query_parameters = [1]\n", "each of query_parameters 1 must be a text"),
+        (SITE + 'query_parameters = ["utm_*"]\n', "query_parameters names 'utm_*'"),
         (SITE + "goal = 1\n", "each goal as a table of its own"),
         (SITE + '[[site.goal]]\nname = "g"\n', "goal 'g': needs either action or page"),
         (SITE + '[[site.goal]]\nname = "g"\npage = "thanks"\n', "page 'thanks' must be a path"),
-        (SITE + '[[site.goal]]\nname = "g"\naction = "a"\nproperties = {n = 1}\n', "properties must be a table"),
-        (SITE + '[[site.goal]]\nname = "g"\naction = "a"\n' * 2, "the same goal is used twice"),
+        (SITE + '[[site.goal]]\nname = "g"\npage = "/thanks?a=1"\n', "page '/thanks?a=1' must be a path"),
+        (
+            SITE + '[[site.goal]]\nname = "g"\naction = "a"\nproperties = {n = 1}\n',
+            "properties {'n': 1} must be a table",
+        ),
+        (SITE + '[[site.goal]]\nname = "g"\naction = "a"\n' * 2, "the goal 'g' is used twice"),
         (SITE + '[[site.funnel]]\nname = "f"\nsteps = ["a", "b"]\n', "steps names 'a', which is no goal"),
-        (SITE + '[[site.funnel]]\nname = "f"\nsteps = ["a"]\n', "steps must name at least two goals"),
+        (SITE + '[[site.funnel]]\nname = "f"\nsteps = ["a"]\n', "steps ['a'] must name at least two goals"),
         ('[[site]]\ndomain = "https://a.test"\n', "domain must be a host name"),
         ("site = 1\n", "each site as a table of its own"),
-        ('[[site]]\ndomain = "a"\nwrite_key = "1"\nserver_key = "1"\n', "the same key is used twice"),
+        (SITE + SITE.replace("_12345", "_54321"), "the domain 'a' is used twice"),
+        (SITE.replace("sk_12345", "pk_12345"), "a key of it is used twice"),
     ],
 )
 def test_a_bad_file_is_refused_with_place_and_rule(tmp_path: Path, text: str, says: str) -> None:
@@ -129,6 +142,70 @@ def test_a_bad_file_is_refused_with_place_and_rule(tmp_path: Path, text: str, sa
     with pytest.raises(SitesError, match=r"sites\.toml") as raised:
         load_sites(path)
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "x.test", "//x.test", "https://*.x.test", "https://x.test/", "https://x.test/path"),
+        *("https://x.test?", "https://X.test", "https://me@x.test", "https://x .test", "https://x.test:443"),
+        *("http://x.test:80", "https://x.test:0", "https://x.test:99999", "https://x.test:x", "https://"),
+    ],
+)
+def test_what_no_browser_says_as_an_origin_is_refused(origin: str) -> None:
+    with pytest.raises(SitesError) as raised:
+        parse_sites(tomllib.loads(f"{SITE}origins = [{origin!r}]"), "sites.toml")
+    assert f"site 'a': origins names {origin!r}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://x.test", "http://x.test:443", "http://[::1]:5173", "http://127.0.0.1:3000", "capacitor://app"]
+)
+def test_what_browsers_say_as_an_origin_is_allowed(origin: str) -> None:
+    (site,) = parse_sites(tomllib.loads(f"{SITE}origins = [{origin!r}]"), "sites.toml")
+    assert site.allows(origin)
+
+
+@pytest.mark.parametrize("key", ["", "secret7", "secret of mine", "sécrètement", "user:password", "k" * 201])
+@pytest.mark.parametrize("name", ["write_key", "server_key"])
+def test_a_key_that_could_be_guessed_or_not_be_sent_is_refused_and_not_shown(name: str, key: str) -> None:
+    table = {"domain": "a", "write_key": "pk_12345", "server_key": "sk_12345", name: ["other_key", key]}
+    with pytest.raises(SitesError, match=f"site 'a': {name} must be a text of 8 to 200") as raised:
+        parse_sites({"site": [table]}, "sites.toml")
+    assert "other_key" not in str(raised.value)
+    assert not key or key not in str(raised.value)
+
+
+def test_a_key_that_two_sites_have_is_told_by_the_sites_and_not_shown() -> None:
+    second = SITE.replace('"a"', '"b"').replace("sk_12345", "sk_54321")
+    with pytest.raises(SitesError, match="site 'b': a key of it is used twice, also by site 'a'") as raised:
+        parse_sites(tomllib.loads(SITE + second), "sites.toml")
+    assert "pk_12345" not in str(raised.value)
+
+
+def _installed_time_zones() -> set[str]:
+    roots = [Path(root) for root in zoneinfo.TZPATH]
+    files = {str(file.relative_to(root)) for root in roots for file in root.rglob("*") if file.is_file()}
+    return files | zoneinfo.available_timezones()
+
+
+def test_every_time_zone_that_a_site_may_have_is_one_that_tables_can_be_built_in() -> None:
+    moment = pl.Series([datetime(2026, 1, 1, tzinfo=UTC)])
+    taken = 0
+    for name in _installed_time_zones():
+        try:
+            parse_sites(tomllib.loads(f"{SITE}time_zone = {name!r}"), "sites.toml")
+        except SitesError:
+            continue
+        moment.dt.convert_time_zone(name)
+        taken += 1
+    assert taken > 400
+
+
+def test_a_home_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(SitesError, match=r"sites\.toml: could not be written"):
+        register_site(tmp_path / "home" / "sites.toml", "example.com")
 
 
 def test_a_refused_time_zone_never_reaches_the_file(tmp_path: Path) -> None:
@@ -165,8 +242,8 @@ def test_a_site_may_say_everything(tmp_path: Path) -> None:
         """
 [[site]]
 domain = "shop.example"
-write_key = ["pk_new", "pk_old"]
-server_key = "sk_1"
+write_key = ["pk_of_now", "pk_of_old"]
+server_key = "sk_secret"
 time_zone = "Europe/Berlin"
 origins = ["https://pay.example"]
 rate_limit = 500
@@ -195,8 +272,8 @@ window_days = 3
     assert list(sites) == [
         Site(
             "shop.example",
-            ("pk_new", "pk_old"),
-            ("sk_1",),
+            ("pk_of_now", "pk_of_old"),
+            ("sk_secret",),
             "Europe/Berlin",
             ("https://pay.example",),
             500,
@@ -208,30 +285,50 @@ window_days = 3
             (Funnel("sale", ("basket", "pro"), 3),),
         )
     ]
-    assert sites.by_key("pk_old") == (sites.by_domain("shop.example"), False)
-    assert sites.by_key("sk_1") == (sites.by_domain("shop.example"), True)
+    assert sites.by_key("pk_of_old") == (sites.by_domain("shop.example"), False)
+    assert sites.by_key("sk_secret") == (sites.by_domain("shop.example"), True)
 
 
+# As TOML writes them down.
+words = st.sampled_from(['"a"', '"/b"', '"UTC"', '"drop"', '"pk_12345"', '"sk_12345"', '"https://x.test"', '"\\u0000"'])
+numbers = st.sampled_from(["0", "-7", "5", "1e400", "nan", "0x" + "f" * 5_000, "9" * 5_000, "true", "1979-05-27"])
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["a", "/b", "UTC"]),
+    words | numbers | st.text(max_size=8).map(repr),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "action", "page", "steps", "properties", "x"]), inner, max_size=3)
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(["name", "action", "page", "steps", "properties", "x"]), inner, max_size=3
+        ).map(lambda table: "{" + ", ".join(f"{name} = {value}" for name, value in table.items()) + "}")
     ),
     max_leaves=8,
 )
+lines = st.dictionaries(st.sampled_from([*FIELD_OF_KEY, "colour"]), values, max_size=6).map(
+    lambda table: "".join(f"{name} = {value}\n" for name, value in table.items())
+)
+headings = st.sampled_from(["", "[[site]]\n", "[[site.goal]]\n", "[[site.funnel]]\n", "[site]\n", SITE])
+documents = st.lists(st.tuples(headings, lines), max_size=4).map(
+    lambda tables: "".join(heading + table for heading, table in tables).encode()
+)
 
 
-@given(st.lists(st.dictionaries(st.sampled_from([*FIELD_OF_KEY, "colour"]), values, max_size=6), max_size=2))
-def test_any_document_is_sites_or_a_sentence(tables: list[dict[str, object]]) -> None:
-    complete = [
-        {"domain": f"s{number}.test", "write_key": f"w{number}", "server_key": f"s{number}"} for number in (0, 1)
-    ]
-    for document in (tables, [whole | table for whole, table in zip(complete, tables, strict=False)]):
-        try:
-            parse_sites({"site": document}, "sites.toml")
-        except SitesError as error:
-            assert str(error).startswith("sites.toml")
+@given(documents | st.binary(max_size=60))
+@example(b'[[site]]\ndomain = ["a"]\n')
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_file_is_sites_or_a_sentence_and_what_was_known_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "sites.toml"
+    path.write_text(SITE, encoding="utf-8")
+    os.utime(path, ns=(1, 1))
+    live = LiveSites(path)
+    path.write_bytes(content)
+    after = live.refresh()
+    try:
+        expected = [site.domain for site in load_sites(path)]
+    except SitesError as error:
+        assert str(error).startswith(str(path))
+        assert len(str(error)) < 1_000
+        assert live.trouble == str(error)
+        expected = []
+    assert [site.domain for site in after] == (expected or ["a"])
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", None])
