@@ -7,6 +7,7 @@ from ingest_api.rate_limit import TokenBucket
 _log = logging.getLogger(__name__)
 
 _SAID_AGAIN = 60_000_000
+"""Microseconds, so that garbage does not fill the log instead."""
 
 
 class KeptRejections:
@@ -25,7 +26,7 @@ class KeptRejections:
             self._buckets[domain] = bucket
         if bucket.take(size, now) == 0:
             return True
-        if now - self._said_at.get(domain, now - _SAID_AGAIN) >= _SAID_AGAIN:
+        if abs(now - self._said_at.get(domain, 0)) >= _SAID_AGAIN:
             self._said_at[domain] = now
             _log.warning(
                 "%s sends more that is rejected than is kept (LOGEKTOR_KEPT_REJECTED_BYTES): "

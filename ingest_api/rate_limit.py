@@ -16,19 +16,19 @@ class TokenBucket:
         self.rate = rate
         self._burst = burst
         self._tokens = burst
-        self._filled_at: int | None = None
+        self._filled_at = -1
 
     def take(self, tokens: float, now: int) -> float:
         """Takes the tokens and answers 0, or takes none and answers in how many seconds they will be there.
 
-        More than fit into the bucket are never there: infinite. `now` may stand still or go back, which fills nothing.
+        More than fit into the bucket are never there: infinite. `now` may stand still or go back, which fills nothing;
+        from then on the bucket fills as before, so that a clock set back shuts nobody out.
         """
         if tokens > self._burst:
             return math.inf
-        if self._filled_at is not None and now > self._filled_at:
+        if now > self._filled_at >= 0:
             self._tokens = min(self._burst, self._tokens + (now - self._filled_at) / _SECOND * self.rate)
-        if self._filled_at is None or now > self._filled_at:
-            self._filled_at = now
+        self._filled_at = now
         if tokens <= self._tokens + _ROUNDING:
             self._tokens -= tokens
             return 0.0

@@ -3,13 +3,15 @@
 import math
 from itertools import pairwise
 
+import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest_api.bots import says_it_is_a_bot
 from ingest_api.kept_rejections import KeptRejections
 from ingest_api.rate_limit import RateLimits, TokenBucket
+from pipelines.reports.user_agents import agent
 from sites import Site
 from tests.ingest_api.conftest import NOW, SEED, Api
 
@@ -58,6 +60,14 @@ def test_a_clock_that_goes_back_gives_nothing(steps: list[int]) -> None:
     gained = sum(bucket.take(1, now) == 0 for now in times)
     forward = sum(max(0, later - earlier) for earlier, later in pairwise(times))
     assert gained <= forward / SECOND * 10
+
+
+@given(st.integers(0, 3_600 * SECOND))
+def test_a_clock_set_back_shuts_nobody_out(back: int) -> None:
+    bucket = TokenBucket(10, 10)
+    assert bucket.take(10, NOW) == 0
+    assert bucket.take(1, NOW - back) == 0.1
+    assert bucket.take(10, NOW - back + SECOND) == 0
 
 
 def test_what_never_fits_has_no_time_to_wait_for() -> None:
@@ -112,6 +122,25 @@ def test_rejections_past_the_bound_are_answered_and_counted_but_not_kept(api: Ap
     assert 'rejections_not_kept_total{reason="invalid",site="localhost"}' in api.request("GET", "/metrics").text
 
 
+def test_the_log_says_once_a_minute_which_site_is_past_its_bound(caplog: pytest.LogCaptureFixture) -> None:
+    kept = KeptRejections(bytes_per_minute=0)
+    for at in (NOW, NOW + 59 * SECOND, NOW + 60 * SECOND, NOW + 61 * SECOND):
+        assert not kept.keeps("a.test", 100, at)
+    kept.keeps("b.test", 100, NOW)
+    assert [record.message.split()[0] for record in caplog.records] == ["a.test", "a.test", "b.test"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30 * SECOND), st.integers(1, 70_000)), min_size=1, max_size=60))
+def test_in_no_stretch_of_time_more_is_kept_than_its_minutes_and_ten(brought: list[tuple[int, int]]) -> None:
+    per_minute = 20_000
+    kept, now, total = KeptRejections(per_minute), NOW, 0
+    for pause, size in brought:
+        now += pause
+        total += size if kept.keeps("a.test", size, now) else 0
+        assert total <= per_minute * (10 + (now - NOW) / SECOND / 60) + 1
+    assert kept.keeps("other.test", 1, now)
+
+
 def test_each_site_has_a_bound_of_its_own_that_comes_back_with_time() -> None:
     kept = KeptRejections(bytes_per_minute=60)
     assert kept.keeps("a.test", 600, NOW)
@@ -129,11 +158,23 @@ def test_each_site_has_a_bound_of_its_own_that_comes_back_with_time() -> None:
         ("Baiduspider", True),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0", False),
         ("Mozilla/5.0 (Linux; Android 9; CUBOT_X18_Plus) Chrome/100 Mobile Safari/537.36", False),
+        ("Mozilla/5.0 (Linux; Android 7.0; CUBOT NOTE S) Chrome/100 Mobile Safari/537.36", False),
         ("", False),
     ],
 )
 def test_a_bot_is_who_says_so(user_agent: str, says_so: bool) -> None:
     assert says_it_is_a_bot(user_agent) is says_so
+
+
+pieces = st.sampled_from(["Bot", "cu", "CUBOT", "_", " ", "crawl", "er", "spider", "Slurp", "+http://a.b", "(", "/1.0"])
+
+
+@settings(deadline=None)  # Loading the reports' list takes a while.
+@given(st.lists(pieces | st.text(max_size=3), min_size=1, max_size=6).map("".join))
+def test_nobody_is_dropped_as_a_bot_who_is_a_person_to_the_reports(user_agent: str) -> None:
+    if says_it_is_a_bot(user_agent):
+        seen = pl.select(user_agent=pl.lit(user_agent)).select(agent(pl.col("user_agent")).struct.field("is_bot"))
+        assert seen.item()
 
 
 def test_a_site_may_store_nothing_of_bots(api: Api) -> None:

@@ -313,7 +313,7 @@ documents = st.lists(st.tuples(headings, lines), max_size=4).map(
 
 @given(documents | st.binary(max_size=60))
 @example(b'[[site]]\ndomain = ["a"]\n')
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_file_is_sites_or_a_sentence_and_what_was_known_stays(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "sites.toml"
     path.write_text(SITE, encoding="utf-8")
