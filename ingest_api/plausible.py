@@ -14,14 +14,29 @@ e, sd of an `engagement`           engagedMs, scrollDepth of the properties, as 
 v and h, the version of the script and its routing by fragments, are left out.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from event_stream.event import MAX_EVENT_BYTES
+from ingest_api.almost_json import mended
 from ingest_api.errors import EventRejected
 from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
 
+
+class _Claim(msgspec.Struct):
+    d: str | None = None
+    domain: str | None = None
+
+
 _payload_decoder = msgspec.json.Decoder(dict[str, Any])
+_value_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_claim_decoder = msgspec.json.Decoder(_Claim)
+
+_T = TypeVar("_T")
+
+_MAX_PAYLOAD_BYTES = 4 * MAX_EVENT_BYTES
+"""More than an event of ours can have, and no more objects than fit into the memory."""
 
 _SHORT = {
     "n": "name",
@@ -42,7 +57,7 @@ _NAMES = {"action": "name", "site": "domain", "screenWidth": "screen_width", "pr
 def read_payload(body: bytes) -> TrackedEvent:
     """The event that a payload is. Raises EventRejected."""
     said = _payload(body)
-    properties = _properties(said.get("props", said.get("meta")))
+    properties = _properties(said)
     if said.get("revenue") is not None:
         properties["revenue"] = _json(said["revenue"])
     if said.get("interactive") is False:
@@ -50,9 +65,10 @@ def read_payload(body: bytes) -> TrackedEvent:
     for name, ours in (("engagement_time", "engagedMs"), ("scroll_depth", "scrollDepth")):
         if said.get(name) is not None:
             properties[ours] = said[name]
+    domain = said.get("domain")
     own = {
         "action": said.get("name"),
-        "site": _first(said.get("domain")),
+        "site": _first(domain) if isinstance(domain, str) else domain,
         "url": said.get("url"),
         "referrer": said.get("referrer"),
         "screenWidth": said.get("screen_width"),
@@ -62,36 +78,62 @@ def read_payload(body: bytes) -> TrackedEvent:
         return read_tracked_event(msgspec.json.encode(own))
     except EventRejected as rejection:
         field = _NAMES.get(rejection.field or "", rejection.field)
-        raise EventRejected(rejection.code, rejection.message, field) from rejection
+        message = rejection.message
+        if rejection.field is not None and field is not None:
+            message = message.replace(rejection.field, field, 1)
+        raise EventRejected(rejection.code, message, field) from rejection
+    except RecursionError:
+        # It could just be read, and is deeper here.
+        raise EventRejected("invalid", "The payload is nested too deeply.") from None
 
 
 def claimed_domain(body: bytes) -> str | None:
     """The site that a payload names, though it may be no event otherwise."""
     try:
-        domain = _first(_payload(body).get("domain"))
-    except EventRejected:
+        claim = _decoded(_claim_decoder, body)
+    except UNREADABLE:
         return None
-    return domain if isinstance(domain, str) else None
+    domain = claim.d if claim.domain is None else claim.domain
+    return None if domain is None else _first(domain)
 
 
 def _payload(body: bytes) -> dict[str, Any]:
     """By the long names. Raises EventRejected."""
+    if len(body) > _MAX_PAYLOAD_BYTES:
+        raise EventRejected(
+            "too_large", f"The payload is {len(body)} bytes; at most {_MAX_PAYLOAD_BYTES} are allowed.", status=413
+        )
     try:
-        said = _payload_decoder.decode(body)
+        said = _decoded(_payload_decoder, body)
     except msgspec.ValidationError as error:
-        raise EventRejected("invalid", "The body is not an object.") from error
+        raise EventRejected("invalid", f"The payload: {error}.".replace("`", "")) from error
     except UNREADABLE as error:
         raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
     return {_SHORT.get(name, name): value for name, value in said.items()}
 
 
-def _properties(said: object) -> dict[str, Any]:
-    said = _json(said)
-    if said is None:
+def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """The script writes half a character where a page cuts a text within an emoji. Raises what UNREADABLE lists."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except UNREADABLE as error:
+        try:
+            almost = mended(body)
+        except (ValueError, RecursionError):
+            raise error from None
+        return decoder.decode(almost)
+
+
+def _properties(said: dict[str, Any]) -> dict[str, Any]:
+    field = "meta" if said.get("props") is None else "props"
+    properties = _json(said.get(field))
+    if properties is None:
         return {}
-    if not isinstance(said, dict):
-        raise EventRejected("invalid", "props: expected an object, or the JSON text of one.", "props")
-    return dict(said)
+    if not isinstance(properties, dict):
+        raise EventRejected("invalid", f"{field}: expected an object, or the JSON text of one.", field)
+    return dict(properties)
 
 
 def _json(said: object) -> object:
@@ -99,10 +141,10 @@ def _json(said: object) -> object:
     if not isinstance(said, str):
         return said
     try:
-        return msgspec.json.decode(said)
+        return _decoded(_value_decoder, said.encode())
     except UNREADABLE:
         return said
 
 
-def _first(domains: object) -> object:
-    return domains.partition(",")[0].strip() if isinstance(domains, str) else domains
+def _first(domains: str) -> str:
+    return domains.partition(",")[0].strip()

@@ -121,7 +121,7 @@ def read_message(
     try:
         message = _decoded(_message_decoder, body)
     except msgspec.ValidationError as error:
-        raise EventRejected("invalid", f"{error}.".replace("`", "")) from error
+        raise _misfit(str(error)) from error
     kind = kind or message.type
     if kind not in KINDS:
         raise EventRejected("invalid", f"type: {kind!r} is none of {', '.join(KINDS)}.", "type")
@@ -195,10 +195,20 @@ def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
             raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
 
 
+def _misfit(complaint: str) -> EventRejected:
+    """What msgspec says of a part of the message, such as `… - at `$.context[...]``."""
+    rule, _, place = complaint.replace("`", "").partition(" - at $.")
+    field = place.partition("[")[0] or None
+    return EventRejected("invalid", f"{field or 'The message'}: {rule}.", field)
+
+
 def _read(own: dict[str, Any]) -> TrackedEvent:
     """Through the very rules of our own events, told by Segment's names."""
     try:
         return read_tracked_event(msgspec.json.encode(own))
+    except RecursionError:
+        # It could just be read, and is one level deeper here.
+        raise EventRejected("invalid", "The message is nested too deeply.") from None
     except EventRejected as rejection:
         field = _SEGMENT_NAMES.get(rejection.field or "", rejection.field)
         message = rejection.message

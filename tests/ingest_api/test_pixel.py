@@ -1,6 +1,7 @@
 """GET /pixel.gif counts where no script runs."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,28 @@ def test_a_mail_says_what_it_is(api: Api) -> None:
     assert (event.event_id, event.action, event.subject_type, event.subject_id) == ("e", "open", "mail", "7")
     assert event.occurred_at == 1_795_521_000_000_000
     assert json.loads(bytes(event.properties)) == {"list": "news"}
+
+
+@pytest.mark.parametrize(
+    ("query", "properties"),
+    [
+        ({"properties": '{"a": [1, "ü"], "b": null}'}, {"a": [1, "ü"], "b": None}),
+        ({"p.a": "2", "properties": '{"a": 1, "b": 1}'}, {"a": "2", "b": 1}),
+        ({"properties": "{}"}, {}),
+    ],
+)
+def test_properties_come_whole_or_one_by_one(query: dict[str, str], properties: object) -> None:
+    event = read_tracked_event(event_of(urlencode(query), None))
+    assert json.loads(bytes(event.properties) or b"{}") == properties
+
+
+@pytest.mark.parametrize("said", ["[1]", "no json", '{"a":' * 3_000])
+def test_properties_that_are_no_object_are_rejected_and_kept_beside_the_others(said: str) -> None:
+    body = event_of(urlencode({"p.a": "2", "properties": said}), None)
+    with pytest.raises(EventRejected) as rejected:
+        read_tracked_event(body)
+    assert rejected.value.field == "properties"
+    assert json.loads(body) == {"action": "pageview", "properties": [said, {"a": "2"}]}
 
 
 def test_a_wrong_one_is_still_an_image_and_says_so_and_keeps_no_key(api: Api) -> None:

@@ -81,6 +81,43 @@ def test_another_sites_domain_is_refused(api: Api) -> None:
     assert api.request("POST", "/api/event", content=body, headers=PAGE).status_code == 403
 
 
+def test_the_rule_is_told_by_the_payloads_name() -> None:
+    with pytest.raises(EventRejected) as rejected:
+        read_payload(b'{"n": "x", "d": "example.com", "w": "wide"}')
+    assert (rejected.value.field, rejected.value.message.partition(":")[0]) == ("screen_width", "screen_width")
+
+
+@pytest.mark.parametrize("properties", [r'{"said": "half \ud83c"}', json.dumps(r'{"said": "half \ud83c"}')])
+def test_half_a_character_costs_no_event(properties: str) -> None:
+    body = f'{{"n": "x", "d": "example.com", "p": {properties}}}'.encode()
+    assert json.loads(bytes(read_payload(body).properties)) == {"said": "half ?"}
+    assert claimed_domain(body) == "example.com"
+
+
+def test_meta_of_older_scripts_is_read_where_there_are_no_props() -> None:
+    assert json.loads(bytes(read_payload(b'{"n": "x", "p": null, "m": {"a": 1}}').properties)) == {"a": 1}
+
+
+def test_a_payload_that_is_too_large_is_kept_with_its_site(api: Api) -> None:
+    body = json.dumps({"n": "x", "d": "example.com", "p": {"said": "x" * 300_000}}).encode()
+    answer = api.request("POST", "/api/event", content=body, headers=PAGE)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+    assert [(kept.site, kept.reason) for kept in api.rejections()] == [("example.com", "too_large")]
+
+
+@pytest.mark.parametrize("field", ["p", "$"])
+def test_however_deep_a_payload_is_it_is_an_event_or_rejected(field: str) -> None:
+    rejected = 0
+    for depth in range(800, 1_000):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        for value in (nested, json.dumps(nested)):
+            try:
+                read_payload(f'{{"n": "x", "{field}": {value}}}'.encode())
+            except EventRejected:
+                rejected += 1
+    assert rejected, "the depth at which reading gives up was tried"
+
+
 values = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.dictionaries(st.text(max_size=3), st.text())
 )

@@ -212,6 +212,27 @@ def test_a_wrong_key_is_401_and_a_rule_is_told_by_segments_names(api: Api) -> No
     assert "messageId" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("field", ["type", "properties", "traits", "context"])
+def test_a_part_of_another_kind_is_told_by_its_name(field: str) -> None:
+    with pytest.raises(EventRejected) as rejected:
+        read_message(json.dumps({"type": "track", "event": "x", field: 5}).encode(), server=True)
+    assert rejected.value.field == field
+    assert rejected.value.message.startswith(f"{field}: Expected ")
+
+
+def test_however_deep_a_message_is_it_is_an_event_or_rejected() -> None:
+    rejected = 0
+    for kind in KINDS:
+        for depth in range(800, 1_000):
+            nested = '{"a":' * depth + "1" + "}" * depth
+            message = f'{{"event": "x", "properties": {nested}, "traits": {nested}}}'
+            try:
+                read_message(message.encode(), server=True, kind=kind)
+            except EventRejected:
+                rejected += 1
+    assert rejected, "the depth at which reading gives up was tried"
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*CONTEXT, "url", "name"]), inner),
