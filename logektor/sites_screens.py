@@ -18,7 +18,9 @@ def site_screen(site: Site, file: Path, collector: str, is_running: bool) -> Ren
     first = "" if is_running else " (start it first: `logektor up`)"
     return Group(
         f"[green]{site.domain}[/] is in {escape(str(file))}.",
-        f"Its days begin at midnight, {site.time_zone}. Servers send events with its server_key from that file.",
+        f"Its days begin at midnight, {site.time_zone}.",
+        whole(f"Its write key, for apps and images: {site.write_key}"),
+        "Servers send events with its server_key from that file.",
         "",
         "Put this into its pages:",
         whole(f'<script defer data-site="{site.domain}" src="{collector}/logektor.js"></script>'),

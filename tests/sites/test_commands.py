@@ -53,9 +53,10 @@ def test_the_trial_that_adding_a_site_prints_gets_the_answer_that_it_prints(tmp_
     assert re.fullmatch(".*".join(map(re.escape, promised.split("…"))), answer.text)
 
 
-def test_adding_a_site_again_shows_its_own_time_zone(shop: Path) -> None:
+def test_adding_a_site_again_shows_its_own_time_zone_and_the_key_of_now(shop: Path) -> None:
     said = run(shop, "add", "shop.example", "--time-zone", "UTC")
     assert "midnight, Europe/Berlin" in said.stdout
+    assert "write key, for apps and images: pk_of_now\n" in said.stdout
 
 
 def test_the_snippet_names_the_collector_that_runs(shop: Path) -> None:
