@@ -90,20 +90,33 @@ def audit_table(result: Audit) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim")
     # Of `cluster id/topic id` the half that differs from row to row, and enough of it.
     table.add_column("topic id", no_wrap=True)
-    for heading in ("partition", "first", "next", "events", "dead letters", "missing", "doubled", "stray"):
+    for heading in (
+        "partition",
+        "first",
+        "next",
+        "events",
+        "dead letters",
+        "removed",
+        "missing",
+        "doubled",
+        "unfinished",
+        "stray",
+    ):
         table.add_column(heading, justify="right")
     for each in result.partitions:
-        counts = (each.partition, each.first_offset, each.next_offset, each.events, each.dead_letters)
-        faults = (each.missing, each.doubled, each.stray)
+        counts = (each.partition, each.first_offset, each.next_offset, each.events, each.dead_letters, each.removed)
+        faults = (each.missing, each.doubled, each.unfinished, each.stray)
         table.add_row(
             each.stream_id.rpartition("/")[2][:10],
             *(f"{count:,}" for count in counts),
             *(f"[red]{count:,}[/]" if count else "0" for count in faults),
         )
     landed = sum(each.events + each.dead_letters for each in result.partitions)
+    removed = sum(each.removed for each in result.partitions)
+    beside = f", and {removed:,} removed for a reason in the table removals" if removed else ""
     verdict = (
-        f"[green]All is exact:[/] {landed:,} records, each landed once."
+        f"[green]All is exact:[/] {landed:,} records, each landed once{beside}."
         if result.exact
-        else "[red]Not exact:[/] records are missing, doubled or stray; see the columns."
+        else "[red]Not exact:[/] records are missing, doubled, not removed to the end or stray; see the columns."
     )
     return Group(table, "", verdict)
