@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from granian.constants import Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
@@ -22,6 +23,9 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 """Plain sentences on stderr. There is no access log: it would hold addresses and keys."""
+
+_SILENT_MILLISECONDS = 5_000
+"""How long a connection may wait with the head of a request; it is one of the `max_requests` all the while."""
 
 
 def serve(settings: CollectorSettings) -> None:
@@ -36,6 +40,9 @@ def serve(settings: CollectorSettings) -> None:
         workers=settings.collector_workers,
         respawn_failed_workers=True,
         backpressure=settings.max_requests,
+        # A connection of HTTP/2, or one that does not say yet which it is, would be held open for as long as it likes.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_SILENT_MILLISECONDS),
         loop=Loops.auto,
         websockets=False,
         log_level=LogLevels.warning,

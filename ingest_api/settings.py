@@ -45,7 +45,12 @@ class CollectorSettings(BaseSettings):
     max_body_bytes: int = Field(
         4 * 1024 * 1024, ge=1024, description="largest body of a request in bytes; a larger one is answered 413"
     )
-    max_requests: int = Field(2_048, ge=16, description="most requests under way in one process; more wait to be read")
+    max_requests: int = Field(
+        2_048,
+        ge=16,
+        description="most connections, each with at most one request under way, of one process; more wait to be "
+        "accepted. One that says nothing for 5 seconds is closed",
+    )
     body_seconds: float = Field(
         15.0, gt=0, description="how long the body of a request may take to arrive before it is answered 408"
     )
