@@ -17,7 +17,9 @@ from ingest_api.validation import Sender
 
 
 class Headers(Protocol):
-    """Names in lower case."""
+    """Names in lower case. A value with other bytes than ASCII can't be got."""
+
+    def __contains__(self, key: str) -> bool: ...
 
     def get(self, key: str, default: str | None = None) -> str | None: ...
 
@@ -105,7 +107,7 @@ class RequestReader:
         return Sender(
             client_address(scope.client, forwarded_for, self._trusted_proxies),
             said("user-agent"),
-            said("origin"),
+            _said(scope.headers, "origin"),
             key_of(scope),
             self._now(),
             asks_not_to_be_tracked(said("dnt"), said("sec-gpc")),
@@ -171,7 +173,7 @@ class RequestReader:
 
 def key_of(scope: Scope) -> str | None:
     """The key of the request. Raises RequestRefused for an Authorization that is no key."""
-    authorization = scope.headers.get("authorization")
+    authorization = _said(scope.headers, "authorization")
     if authorization is not None:
         scheme, _, given = authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -191,6 +193,15 @@ def parameter(scope: Scope, name: str) -> str | None:
     if f"{name}=" not in query:
         return None
     return parse_qs(query).get(name, [None])[0]
+
+
+_UNREADABLE = "?"
+"""No key and no Origin. Neither must be taken for absent: then the event would go to another site."""
+
+
+def _said(headers: Headers, name: str) -> str | None:
+    value = headers.get(name)
+    return _UNREADABLE if value is None and name in headers else value
 
 
 def _user_name(credentials: str) -> str | None:

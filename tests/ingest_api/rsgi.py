@@ -10,13 +10,17 @@ from ingest_api.requests import Exchange, Scope
 
 
 class FakeHeaders:
-    """Names in lower case; of a repeated one the first, as granian does."""
+    """Names in lower case; of a repeated one the first, and none that is not ASCII, as granian does."""
 
     def __init__(self, items: list[tuple[str, str]]) -> None:
         self._items = items
 
+    def __contains__(self, key: str) -> bool:
+        return any(name == key for name, _ in self._items)
+
     def get(self, key: str, default: str | None = None) -> str | None:
-        return next((value for name, value in self._items if name == key), default)
+        value = next((value for name, value in self._items if name == key), None)
+        return value if value is not None and value.isascii() else default
 
     def get_all(self, key: str) -> list[str]:
         return [value for name, value in self._items if name == key]

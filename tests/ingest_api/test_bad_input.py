@@ -326,3 +326,20 @@ def test_a_name_as_long_as_a_body_still_makes_a_rejection_that_fits_into_a_recor
 def test_of_a_repeated_name_the_last_counts(api: Api) -> None:
     assert api.request("POST", "/track", content=b'{"action": "first", "action": "last"}').status_code == 202
     assert api.event().action == "last"
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"authorization": "Bearer pk_ü".encode()}, 401, "unknown_key"),
+        ({"authorization": b"\xff"}, 401, "unknown_key"),
+        ({"origin": b"http://localhost\xff"}, 403, "origin_not_allowed"),
+        ({"origin": b"http://localhost\xff", "authorization": b"Bearer pk_localhost"}, 403, "origin_not_allowed"),
+    ],
+)
+def test_a_key_or_origin_that_is_not_ascii_is_not_taken_for_none(
+    api: Api, said: dict[str, bytes], status: int, code: str
+) -> None:
+    answer = send(api, "POST", "/track", "", said, b'{"action": "a"}')
+    assert (answer.status_code, check_error(answer)) == (status, code)
+    assert stored(api) == (0, 0)
