@@ -1,6 +1,6 @@
 """The ways of clients that were made for others: Segment's SDKs, Plausible's script, and images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -45,7 +45,7 @@ class ClientEndpoints:
         body, sender = await self._segment_request(scope, exchange)
         grammar = Grammar(partial(read_message, kind=kind, server=self._is_server(sender)), _nothing)
         checked = self._collector.check(body, sender, grammar)
-        await self._collector.store((checked,), sender.received_at)
+        (checked,) = await self._collector.store((checked,), sender.received_at)
         return refused(checked.rejection) if checked.rejection is not None else _taken([checked])
 
     async def segment_batch(self, scope: Scope, exchange: Exchange) -> Answer:
@@ -54,13 +54,13 @@ class ClientEndpoints:
         try:
             batch = read_batch(body, self._max_batch_events)
         except EventRejected as rejection:
-            await self._collector.store((self._collector.reject(body, rejection, sender),), sender.received_at)
-            return refused(rejection)
+            refusal = self._collector.reject(body, rejection, sender)
+            (refusal,) = await self._collector.store((refusal,), sender.received_at)
+            return refused(refusal.rejection or rejection)
         read = partial(read_message, server=self._is_server(sender), sent_at=batch.sent_at, context=batch.context)
         grammar = Grammar(read, _nothing)
         checked = [self._collector.check(message, sender, grammar) for message in messages(batch)]
-        await self._collector.store(checked, sender.received_at)
-        return _taken(checked)
+        return _taken(await self._collector.store(checked, sender.received_at))
 
     async def plausible(self, scope: Scope, exchange: Exchange) -> Answer:
         """One payload of Plausible's script."""
@@ -68,7 +68,7 @@ class ClientEndpoints:
         body = await self._requests.body(scope.headers, exchange)
         sender = self._requests.sender(scope)
         checked = self._collector.check(body, sender, _PLAUSIBLE)
-        await self._collector.store((checked,), sender.received_at)
+        (checked,) = await self._collector.store((checked,), sender.received_at)
         return refused(checked.rejection) if checked.rejection is not None else Answer(202, b"ok", _TEXT)
 
     async def pixel(self, scope: Scope, exchange: Exchange) -> Answer:
@@ -102,7 +102,7 @@ def _nothing(body: bytes) -> None:
     return
 
 
-def _taken(checked: list[Checked]) -> Answer:
+def _taken(checked: Sequence[Checked]) -> Answer:
     rejected = rejected_of(checked)
     return Answer(200, encode(SegmentAnswer(True, len(checked) - len(rejected), rejected)), JSON)
 

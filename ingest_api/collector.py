@@ -14,7 +14,7 @@ from ingest_api.admission import Admission, Grant
 from ingest_api.answers import ErrorBody, SeenClient
 from ingest_api.bots import says_it_is_a_bot
 from ingest_api.errors import EventRejected, NotDurable, Refusal, RequestRefused, TooFast
-from ingest_api.kept_rejections import KeptRejections
+from ingest_api.kept_rejections import KeptRejections, not_kept
 from ingest_api.rate_limit import RateLimits
 from ingest_api.tracked_event import TrackedEvent, claimed_site, read_tracked_event
 from ingest_api.validation import Sender, Stamper, encode_bounded, new_event_id
@@ -37,7 +37,7 @@ OWN = Grammar(read_tracked_event, claimed_site)
 class Checked(msgspec.Struct, frozen=True):
     """An event with the record that it becomes: of an accepted event or of its rejection.
 
-    There is none where the event is `dropped`, by the site's policy of this name, and of a rejection past the bound.
+    There is none where the event is `dropped`, by the site's policy of this name, and of a rejection that was not kept.
     """
 
     record: OutgoingRecord | None
@@ -70,12 +70,12 @@ class Collector:
             tracked = grammar.read(body)
         except EventRejected as rejection:
             grant = self.admission.grant(sender.key, sender.origin, grammar.claimed_site(body))
-            return self._kept(body, rejection, grant.site, sender.received_at)
+            return _rejected(body, rejection, grant.site, sender.received_at)
         grant = self.admission.grant(sender.key, sender.origin, tracked.site)
         try:
             return self._accepted(tracked, grant, sender)
         except EventRejected as rejection:
-            return self._kept(body, rejection, grant.site, sender.received_at)
+            return _rejected(body, rejection, grant.site, sender.received_at)
 
     def check_all(
         self, batch: Sequence[TrackedEvent], sender: Sender, bodies: Callable[[], Sequence[bytes]]
@@ -90,13 +90,13 @@ class Collector:
             try:
                 checked.append(self._accepted(tracked, grant, sender))
             except EventRejected as rejection:
-                checked.append(self._kept(bodies()[index], rejection, grant.site, sender.received_at))
+                checked.append(_rejected(bodies()[index], rejection, grant.site, sender.received_at))
         return checked
 
     def reject(self, body: bytes, rejection: EventRejected, sender: Sender) -> Checked:
         """A body that is no event at all, of a site that the request names. Raises RequestRefused."""
         grant = self.admission.grant(sender.key, sender.origin, None)
-        return self._kept(body, rejection, grant.site, sender.received_at)
+        return _rejected(body, rejection, grant.site, sender.received_at)
 
     def look_at(self, sender: Sender, claimed: str | None) -> SeenClient:
         """What is seen of a client, and whether its events for the claimed site would be taken."""
@@ -116,14 +116,21 @@ class Collector:
             refusal=refusal,
         )
 
-    async def store(self, checked: Sequence[Checked], now: int) -> None:
-        """Done when each record is durable. `now` is microseconds since 1970 UTC. Raises TooFast or NotDurable."""
+    async def store(self, checked: Sequence[Checked], now: int) -> Sequence[Checked]:
+        """What there is to answer, when each record is durable. `now` is microseconds since 1970 UTC.
+
+        A rejection past the bound of its site is answered without its record. Raises TooFast or NotDurable.
+        """
         self._limit(checked, now)
+        checked = [
+            event if event.rejection is None else self._bounded(event, event.rejection, now) for event in checked
+        ]
         records = [event.record for event in checked if event.record is not None]
         for refusal in await self._writer.write(records):
             if refusal is not None:
                 raise _not_durable(refusal)
         count(checked)
+        return checked
 
     def _accepted(self, tracked: TrackedEvent, grant: Grant, sender: Sender) -> Checked:
         site = grant.site
@@ -135,21 +142,11 @@ class Collector:
         record = OutgoingRecord(EVENTS.name, event_key(event.site, event.visitor_id), encode_bounded(event))
         return Checked(record, site, event.event_id)
 
-    def _kept(self, body: bytes, rejection: EventRejected, site: Site, received_at: int) -> Checked:
-        value = encode_rejection(
-            Rejection.of(
-                body if rejection.body is None else rejection.body,
-                reason=rejection.code,
-                detail=rejection.message,
-                field=rejection.field,
-                received_at=received_at,
-                site=site.domain,
-            )
-        )
-        if not self._kept_rejections.keeps(site.domain, len(value), received_at):
-            metrics.REJECTIONS_NOT_KEPT.labels(site.domain, rejection.code).inc()
-            return Checked(None, site, "", rejection)
-        return Checked(OutgoingRecord(REJECTED.name, None, value), site, "", rejection)
+    def _bounded(self, event: Checked, rejection: EventRejected, now: int) -> Checked:
+        if event.record is None or self._kept_rejections.keeps(event.site.domain, len(event.record.value), now):
+            return event
+        metrics.REJECTIONS_NOT_KEPT.labels(event.site.domain, rejection.code).inc()
+        return Checked(None, event.site, event.event_id, not_kept(rejection))
 
     def _limit(self, checked: Sequence[Checked], now: int) -> None:
         """Raises TooFast."""
@@ -180,6 +177,20 @@ def count_refusal(refusal: Refusal) -> None:
         metrics.REQUESTS_REFUSED.labels(refusal.site or "", refusal.code).inc()
     elif isinstance(refusal, NotDurable):
         metrics.REQUESTS_NOT_DURABLE.inc()
+
+
+def _rejected(body: bytes, rejection: EventRejected, site: Site, received_at: int) -> Checked:
+    value = encode_rejection(
+        Rejection.of(
+            body if rejection.body is None else rejection.body,
+            reason=rejection.code,
+            detail=rejection.message,
+            field=rejection.field,
+            received_at=received_at,
+            site=site.domain,
+        )
+    )
+    return Checked(OutgoingRecord(REJECTED.name, None, value), site, "", rejection)
 
 
 def _dropped(tracked: TrackedEvent, site: Site, sender: Sender, policy: str) -> Checked:

@@ -50,7 +50,7 @@ class Endpoints:
         checked = self._collector.check(body, sender)
         if scope.query_string and _is_trial(scope):
             return _tried((checked,)) if checked.rejection is None else refused(checked.rejection)
-        await self._collector.store((checked,), sender.received_at)
+        (checked,) = await self._collector.store((checked,), sender.received_at)
         if checked.rejection is not None:
             return refused(checked.rejection)
         return Answer(202, encode(TrackAnswer(checked.event_id)), JSON)
@@ -63,13 +63,13 @@ class Endpoints:
         try:
             checked = self._check_batch(body, media_type, sender)
         except EventRejected as rejection:
-            checked = [self._collector.reject(body, rejection, sender)]
+            refusal = self._collector.reject(body, rejection, sender)
             if not _is_trial(scope):
-                await self._collector.store(checked, sender.received_at)
-            return refused(rejection)
+                (refusal,) = await self._collector.store((refusal,), sender.received_at)
+            return refused(refusal.rejection or rejection)
         if _is_trial(scope):
             return _tried(checked)
-        await self._collector.store(checked, sender.received_at)
+        checked = await self._collector.store(checked, sender.received_at)
         rejected = rejected_of(checked)
         return Answer(202, encode(BatchAnswer(len(checked) - len(rejected), rejected)), JSON)
 
@@ -78,7 +78,7 @@ class Endpoints:
         sender = self._requests.sender(scope)
         return Answer(200, encode(self._collector.look_at(sender, parameter(scope, "site"))), UNCACHED_JSON)
 
-    def _check_batch(self, body: bytes, media_type: str, sender: Sender) -> list[Checked]:
+    def _check_batch(self, body: bytes, media_type: str, sender: Sender) -> Sequence[Checked]:
         """Raises EventRejected where the body is no batch at all."""
         most = self._max_batch_events
         require_few_values(body, most)

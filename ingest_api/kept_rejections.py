@@ -2,6 +2,7 @@
 
 import logging
 
+from ingest_api.errors import EventRejected
 from ingest_api.rate_limit import TokenBucket
 
 _log = logging.getLogger(__name__)
@@ -34,3 +35,11 @@ class KeptRejections:
                 domain,
             )
         return False
+
+
+def not_kept(rejection: EventRejected) -> EventRejected:
+    """The same with words that say so."""
+    told = EventRejected(rejection.code, rejection.message, rejection.field, status=rejection.status)
+    # Added last, so that a long message does not cut it off.
+    told.message += " It was not kept: the site brings more that is rejected than is kept."
+    return told

@@ -14,11 +14,13 @@ events_accepted: Tally[str] = Tally()
 
 EVENTS_ACCEPTED = Counter("logektor_events_accepted", "Events answered 202: they are durable.", ["site"])
 EVENTS_REJECTED = Counter(
-    "logektor_events_rejected", "Events that break a rule; each is kept on the rejected topic.", ["site", "reason"]
+    "logektor_events_rejected",
+    "Events that break a rule; kept on the rejected topic, within bounds.",
+    ["site", "reason"],
 )
 REJECTIONS_NOT_KEPT = Counter(
     "logektor_rejections_not_kept",
-    "Rejected events past the bound of what is kept of a site: answered as all, but not on the topic.",
+    "Rejected events past the bound of what is kept of a site: the answer says that they are not on the topic.",
     ["site", "reason"],
 )
 EVENTS_DROPPED = Counter(

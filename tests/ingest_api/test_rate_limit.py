@@ -114,10 +114,14 @@ def test_a_batch_past_the_limit_is_refused_whole(api: Api) -> None:
 def test_rejections_past_the_bound_are_answered_and_counted_but_not_kept(api: Api) -> None:
     api.kept_bytes_per_minute = 100
     api.build()
-    statuses = [api.track({"action": "", "title": "x" * 100}).status_code for _ in range(10)]
-    assert statuses == [400] * 10
-    assert 0 < len(api.rejections()) < 10
-    api.batch([SEED] * 3)
+    answers = [api.track({"action": "", "title": "x" * 100}) for _ in range(10)]
+    assert [answer.status_code for answer in answers] == [400] * 10
+    said = ["It was not kept" not in answer.json()["error"]["message"] for answer in answers]
+    assert 0 < sum(said) < 10
+    assert sum(said) == len(api.rejections())
+    (rejected,) = api.batch([SEED, {"action": ""}, SEED, SEED]).json()["rejected"]
+    assert rejected["message"].endswith("than is kept.")
+    assert "It was not kept" in api.request("POST", "/batch", content=b"[").json()["error"]["message"]
     assert len(api.events()) == 3, "bad input never costs a good event"
     assert 'rejections_not_kept_total{reason="invalid",site="localhost"}' in api.request("GET", "/metrics").text
 
@@ -139,6 +143,16 @@ def test_in_no_stretch_of_time_more_is_kept_than_its_minutes_and_ten(brought: li
         total += size if kept.keeps("a.test", size, now) else 0
         assert total <= per_minute * (10 + (now - NOW) / SECOND / 60) + 1
     assert kept.keeps("other.test", 1, now)
+
+
+def test_a_dry_run_uses_nothing_of_the_bound(api: Api) -> None:
+    api.kept_bytes_per_minute = 100
+    api.build()
+    for _ in range(10):
+        tried = api.request("POST", "/track?dry_run=1", json={"action": "", "title": "x" * 100})
+        assert "It was not kept" not in tried.json()["error"]["message"]
+    api.track({"action": "", "title": "x" * 100})
+    assert len(api.rejections()) == 1
 
 
 def test_each_site_has_a_bound_of_its_own_that_comes_back_with_time() -> None:
