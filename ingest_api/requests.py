@@ -12,7 +12,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # made pu
 from ingest_api.client_address import Network, client_address
 from ingest_api.compressed_body import unpacked
 from ingest_api.do_not_track import asks_not_to_be_tracked
-from ingest_api.errors import RequestRefused
+from ingest_api.errors import NotDurable, RequestRefused
 from ingest_api.validation import Sender
 
 
@@ -61,6 +61,12 @@ NDJSON_TYPES = frozenset({"application/x-ndjson", "application/ndjson", "applica
 _JSON_TYPES = frozenset({"", "application/json", "text/plain", "application/x-www-form-urlencoded"})
 
 
+_SMALL_BYTES = 64 * 1024
+_MOST_LARGE_BODIES = 16
+"""So many of the largest bodies may arrive at once, or more that are smaller; small ones always. Else each connection
+could hold one, and all of them together more than there is memory."""
+
+
 class ClientGone(Exception):
     """The client went away before its request was whole: nobody waits for an answer."""
 
@@ -98,6 +104,7 @@ class RequestReader:
         self._seconds = seconds
         self._now = now
         # In the order of their deadlines, as all have the same time.
+        self._large_bytes = 0
         self._arriving: dict[asyncio.Future[bytes], float] = {}
 
     def sender(self, scope: Scope) -> Sender:
@@ -116,8 +123,8 @@ class RequestReader:
     async def body(self, headers: Headers, exchange: Exchange) -> bytes:
         """The whole body, unpacked.
 
-        Raises RequestRefused as soon as it is too large or where it takes too long, ClientGone where its end never
-        comes.
+        Raises RequestRefused as soon as it is too large or where it takes too long, NotDurable where too many large
+        ones arrive already, ClientGone where its end never comes.
         """
         body = await self._read(headers, exchange)
         encoding = headers.get("content-encoding")
@@ -127,8 +134,10 @@ class RequestReader:
         declared = headers.get("content-length")
         if declared is None:
             return await self._read_chunks(exchange)
-        if int(declared) > self._max_bytes:
+        size = int(declared)
+        if size > self._max_bytes:
             raise self._too_large()
+        taken = self._take(size) if size > _SMALL_BYTES else 0
         arriving = exchange()
         # Watched from outside: a timer for each body would cost more than reading it.
         self._arriving[arriving] = time.monotonic() + self._seconds
@@ -140,23 +149,29 @@ class RequestReader:
             raise ClientGone from None
         finally:
             del self._arriving[arriving]
-        if len(body) != int(declared):
+            self._large_bytes -= taken
+        if len(body) != size:
             raise ClientGone
         return body
 
     async def _read_chunks(self, exchange: Exchange) -> bytes:
         """A body whose length nobody said."""
         body = bytearray()
+        taken = 0
         try:
             async with asyncio.timeout(self._seconds):
                 async for chunk in exchange:
                     body += chunk
                     if len(body) > self._max_bytes:
                         raise self._too_large()
+                    if len(body) > _SMALL_BYTES and not taken:
+                        taken = self._take(self._max_bytes)
         except TimeoutError:
             raise _too_slow() from None
         except ProtocolClosed:
             raise ClientGone from None
+        finally:
+            self._large_bytes -= taken
         return bytes(body)
 
     def end_overdue(self) -> None:
@@ -166,6 +181,13 @@ class RequestReader:
             if deadline > now:
                 return
             arriving.cancel()
+
+    def _take(self, size: int) -> int:
+        """Room for a large body. Raises NotDurable where there is none."""
+        if self._large_bytes + size > _MOST_LARGE_BODIES * self._max_bytes:
+            raise NotDurable("Too many large bodies arrive at once. Send the request again, with the same event ids.")
+        self._large_bytes += size
+        return size
 
     def _too_large(self) -> RequestRefused:
         return RequestRefused(413, "too_large", f"The body is too large: at most {self._max_bytes} bytes are allowed.")

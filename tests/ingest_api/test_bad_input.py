@@ -1,7 +1,8 @@
 """Whatever is sent: a documented answer, one error shape, and as many events out as in."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 
 from event_stream.rejection import MAX_REJECTION_BYTES
 from event_stream.topics import EVENTS, REJECTED
+from ingest_api.errors import NotDurable
+from ingest_api.requests import RequestReader
 from ingest_api.tracked_event import TrackedEvent
 from tests.ingest_api.conftest import Api
+from tests.ingest_api.rsgi import FakeHeaders
 
 LAW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -343,3 +347,48 @@ def test_a_key_or_origin_that_is_not_ascii_is_not_taken_for_none(
     answer = send(api, "POST", "/track", "", said, b'{"action": "a"}')
     assert (answer.status_code, check_error(answer)) == (status, code)
     assert stored(api) == (0, 0)
+
+
+class SlowUpload:
+    """A body that arrives when it is told to."""
+
+    def __init__(self, size: int, chunked: bool) -> None:
+        self.size = size
+        self.headers = FakeHeaders([] if chunked else [("content-length", str(size))])
+        self.arrived = asyncio.Event()
+
+    def __call__(self) -> "asyncio.Future[bytes]":
+        return asyncio.ensure_future(self._whole())
+
+    async def _whole(self) -> bytes:
+        await self.arrived.wait()
+        return bytes(self.size)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield bytes(self.size)
+        await self.arrived.wait()
+
+    def response_bytes(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        raise AssertionError("it is not answered here")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_large_bodies_that_arrive_at_once_have_room_for_few_and_small_ones_always(chunked: bool) -> None:
+    async def upload() -> None:
+        requests = RequestReader(1_000_000, seconds=30)
+        large = [SlowUpload(1_000_000, chunked) for _ in range(16)]
+        arriving = [asyncio.create_task(requests.body(each.headers, each)) for each in large]
+        await asyncio.sleep(0)
+        one_more = SlowUpload(1_000_000, chunked)
+        one_more.arrived.set()
+        with pytest.raises(NotDurable):
+            await requests.body(one_more.headers, one_more)
+        small = SlowUpload(60_000, chunked)
+        small.arrived.set()
+        assert len(await requests.body(small.headers, small)) == 60_000
+        for each in large:
+            each.arrived.set()
+        assert {len(body) for body in await asyncio.gather(*arriving)} == {1_000_000}
+        assert len(await requests.body(one_more.headers, one_more)) == 1_000_000
+
+    asyncio.run(upload())
