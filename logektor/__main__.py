@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -15,11 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from event_stream.errors import StreamError
 from lake.errors import LakeError
+from lake.location import Lake
 from logektor.errors import NotRunning, StackError
 from logektor.homes import home_in_use
 from logektor.settings import StackSettings
 from query_api.tokens import TokenError
 from sites import SitesError, load_sites, register_site
+
+if TYPE_CHECKING:
+    from lake.dead_letters import Selection
 
 app = typer.Typer(
     name="logektor",
@@ -34,6 +38,13 @@ app.add_typer(sites_app, name="sites")
 Home = Annotated[
     Path | None,
     typer.Option(help="Folder of everything that is kept. Else LOGEKTOR_HOME, the running Logektor's, ./var."),
+]
+OfSite = Annotated[str | None, typer.Option(help="Only of this site.")]
+FirstDay = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Only landed on this day (UTC) or later.")
+]
+LastDay = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Only landed on this day (UTC) or earlier.")
 ]
 
 
@@ -121,7 +132,6 @@ def import_(
 def audit(home: Home = None) -> None:
     """Prove from the tables that every record was landed exactly once; the exit code says."""
     from lake.audit import audit as audit_lake
-    from lake.location import Lake
     from logektor.screens import audit_table
 
     with sentences():
@@ -129,6 +139,67 @@ def audit(home: Home = None) -> None:
         result = audit_lake(Lake(settings.lake))
         Console(highlight=False).print(audit_table(result))
         raise typer.Exit(0 if result.exact else 1)
+
+
+@app.command("dead-letters")
+def dead_letters(
+    home: Home = None,
+    reason: Annotated[str | None, typer.Option(help="Only of this reason; each is shown.")] = None,
+    site: OfSite = None,
+    first_day: FirstDay = None,
+    last_day: LastDay = None,
+    show: Annotated[bool, typer.Option("--show", help="Show each, not only how many of each reason.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many are shown, the latest.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, with whole bodies.")] = False,
+) -> None:
+    """Show what was refused or unreadable, and why. Nothing is lost: `logektor replay` sends it again."""
+    from lake.dead_letters import latest_letters, summarise
+    from logektor import dead_letter_screens as screens
+
+    with sentences():
+        lake, selection = Lake(_settings_in_use(home).lake), _selection(reason, site, first_day, last_day)
+        if reason is not None or show:
+            letters = latest_letters(lake, selection, limit)
+            said = screens.as_json(letters) if as_json else screens.letters_screen(letters)
+        else:
+            summaries = summarise(lake, selection)
+            said = screens.as_json(summaries) if as_json else screens.summary_screen(summaries)
+        if isinstance(said, str):
+            typer.echo(said)
+        else:
+            Console(highlight=False).print(said)
+
+
+@app.command("replay")
+def replay_(
+    reason: Annotated[str, typer.Option(help="Of this reason, as `logektor dead-letters` shows it.")],
+    home: Home = None,
+    site: OfSite = None,
+    first_day: FirstDay = None,
+    last_day: LastDay = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Send dead letters that are valid by now to the stream again, each once. The rest stays."""
+    from logektor.dead_letter_screens import outlook_screen
+    from logektor.replay import look_ahead, replay_to_kafka
+
+    with sentences():
+        settings = _settings_in_use(home)
+        lake, selection = Lake(settings.lake), _selection(reason, site, first_day, last_day)
+        sites = load_sites(settings.sites_file)
+        console = Console(highlight=False)
+        outlook = look_ahead(lake, sites, selection)
+        console.print(outlook_screen(outlook))
+        if outlook.valid == 0:
+            return
+        kafka = _kafka(settings)
+        if not yes:
+            typer.confirm(f"Send {outlook.valid:,} events to Kafka at {kafka}?", abort=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("Replaying", total=outlook.valid)
+            sent = replay_to_kafka(lake, sites, selection, kafka, lambda done: bar.update(task, completed=done))
+        console.print(f"{sent:,} sent. Reports follow within a minute, on the days they were received.")
 
 
 @sites_app.command("add")
@@ -204,6 +275,21 @@ def _settings(**options: object) -> StackSettings:
 def _settings_in_use(home: Path | None) -> StackSettings:
     settings = _settings(home=home)
     return settings.model_copy(update={"home": home_in_use(settings)})
+
+
+def _selection(
+    reason: str | None, site: str | None, first_day: datetime | None, last_day: datetime | None
+) -> "Selection":
+    from lake.dead_letters import Selection
+
+    return Selection(reason, site, first_day and first_day.date(), last_day and last_day.date())
+
+
+def _kafka(settings: StackSettings) -> str:
+    from logektor.running import is_running, read_running
+
+    running = read_running(settings.home) if is_running(settings.home) else None
+    return running.kafka if running is not None else settings.bootstrap_servers
 
 
 def _running_collector(settings: StackSettings) -> str:

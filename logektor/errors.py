@@ -5,7 +5,8 @@ StackError
 ├── NotRunning       no `logektor up` runs on this home
 ├── PortTaken        another program listens on a port
 ├── BatchFailed      the collector took a batch for good or not in time (batch_client.py)
-└── ImportFailed     a log import stopped; the same import again goes on (log_import.py)
+├── ImportFailed     a log import stopped; the same import again goes on (log_import.py)
+└── ReplayStopped    a replay stopped half-way; the same replay again goes on (replay.py)
 """
 
 
