@@ -1,17 +1,20 @@
 """`python -m pipelines.landing`: the landing worker."""
 
+import argparse
 import gc
 import logging
 import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
 from event_stream.errors import StreamError
+from event_stream.kafka_ends import read_ranges
 from event_stream.kafka_reader import KafkaReader, wait_for_topics
 from event_stream.topics import EVENTS, REJECTED
 from lake.errors import LakeError
@@ -20,6 +23,7 @@ from lake.location import Lake
 from pipelines.landing.batch import BatchRule
 from pipelines.landing.dead_letter_limit import DeadLetterLimit
 from pipelines.landing.errors import LandingError
+from pipelines.landing.gaps import Gap, accept, landed_offsets, new_gaps, reading_past, refuse
 from pipelines.landing.heartbeat import Heartbeat
 from pipelines.landing.settings import LandingSettings
 from pipelines.landing.worker import LandingWorker
@@ -27,8 +31,15 @@ from pipelines.landing.worker import LandingWorker
 TOPICS = (EVENTS, REJECTED)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Lands until it is asked to stop; answers the exit code."""
+    parser = argparse.ArgumentParser("python -m pipelines.landing", description="Lands the records of the stream.")
+    parser.add_argument(
+        "--accept-gap",
+        action="store_true",
+        help="where records that were not landed are gone from Kafka, record that in the table removals and go on",
+    )
+    accept_gap: bool = parser.parse_args(arguments).accept_gap
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         settings = LandingSettings()
@@ -40,21 +51,22 @@ def main() -> int:
     # Records and events form no cycles; looking for some as often as Python does costs a third of the rate (measured).
     gc.set_threshold(50_000, 20, 100)
     try:
-        land(settings)
+        land(settings, accept_gap)
     except (StreamError, LakeError, LandingError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def land(settings: LandingSettings) -> None:
+def land(settings: LandingSettings, accept_gap: bool) -> None:
     """Lands until SIGTERM or SIGINT, then what it has read. Raises StreamError, LakeError or LandingError."""
     wait_for_topics(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
+    gaps = _gaps(settings, accept_gap)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     heartbeat = Heartbeat(settings.home / "landing.json")
-    with closing(_worker(settings)) as worker:
+    with closing(_worker(settings, gaps)) as worker:
         try:
             while not stopping.is_set():
                 worker.step()
@@ -69,10 +81,27 @@ def land(settings: LandingSettings) -> None:
         worker.drain()
 
 
-def _worker(settings: LandingSettings) -> LandingWorker:
+def _gaps(settings: LandingSettings, accept_gap: bool) -> Sequence[Gap]:
+    """The gaps that were accepted just now; raises GapFound at one that was not."""
+    lake = Lake(settings.lake)
+    landed = landed_offsets(lake)
+    held = read_ranges(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
+    gaps = new_gaps(lake, held, landed)
+    if accept_gap:
+        accept(lake, DeltaLandingTable(lake), gaps, datetime.now(UTC))
+        return gaps
+    refuse(gaps)
+    return ()
+
+
+def _worker(settings: LandingSettings, gaps: Sequence[Gap]) -> LandingWorker:
     return LandingWorker(
         lambda on_assign, on_revoke: KafkaReader(
-            settings.kafka_bootstrap_servers, TOPICS, settings.landing_group, on_assign, on_revoke
+            settings.kafka_bootstrap_servers,
+            TOPICS,
+            settings.landing_group,
+            reading_past(gaps, on_assign),
+            on_revoke,
         ),
         DeltaLandingTable(Lake(settings.lake), reopen_after_commits=settings.landing_reopen_commits),
         BatchRule(
@@ -98,4 +127,4 @@ def _end_within(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

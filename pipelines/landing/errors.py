@@ -1,12 +1,25 @@
 """What stops the worker besides the stream's and the lake's own errors.
 
 LandingError
+├── GapFound             records to be landed next are gone from the broker: a person must accept that
 └── TooManyDeadLetters   most records can't be read: a person must look before more of them are put aside
 """
+
+from collections.abc import Sequence
 
 
 class LandingError(Exception):
     """The root of the worker's errors."""
+
+
+class GapFound(LandingError):
+    """Records that were to be landed next are gone from the broker."""
+
+    def __init__(self, gaps: Sequence[str]) -> None:
+        super().__init__(
+            "\n".join(gaps) + "\nThe worker never skips records by itself: start it once as"
+            " `python -m pipelines.landing --accept-gap` to record the gap and to go on behind it."
+        )
 
 
 class TooManyDeadLetters(LandingError):
