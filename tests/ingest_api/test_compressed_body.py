@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_api.compressed_body import unpacked
@@ -18,15 +18,18 @@ from ingest_api.errors import RequestRefused
 from tests.ingest_api.conftest import SEED, Api
 
 PACK: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "zstd": zstd.compress}
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # However busy the machine is.
 BOUND = 1_000_000
 
 
+@LAW
 @given(st.sampled_from(sorted(PACK)), st.lists(st.binary(max_size=2_000), min_size=1, max_size=3))
 def test_what_is_packed_in_one_or_several_pieces_is_unpacked(encoding: str, pieces: list[bytes]) -> None:
     packed = b"".join(map(PACK[encoding], pieces))
     assert unpacked(packed, encoding, BOUND) == b"".join(pieces)
 
 
+@LAW
 @given(st.sampled_from(sorted(PACK)), st.binary(min_size=1, max_size=300), st.data())
 def test_what_is_cut_is_refused(encoding: str, body: bytes, data: st.DataObject) -> None:
     packed = PACK[encoding](body)
@@ -36,6 +39,7 @@ def test_what_is_cut_is_refused(encoding: str, body: bytes, data: st.DataObject)
     assert (refused.value.status, refused.value.code) == (400, "undecodable_body")
 
 
+@LAW
 @given(st.sampled_from(sorted(PACK)), st.binary(min_size=1, max_size=300))
 def test_any_bytes_are_unpacked_or_refused(encoding: str, body: bytes) -> None:
     try:

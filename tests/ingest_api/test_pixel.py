@@ -4,13 +4,15 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_api.errors import EventRejected
 from ingest_api.pixel import GIF, event_of
 from ingest_api.tracked_event import read_tracked_event
 from tests.ingest_api.conftest import Api
+
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # However busy the machine is.
 
 
 def test_an_image_counts_a_view_of_the_page_that_shows_it(api: Api) -> None:
@@ -84,6 +86,7 @@ def test_who_may_not_write_to_the_site_is_refused(api: Api, query: str, headers:
     assert api.events() == []
 
 
+@LAW
 @given(st.text(max_size=60), st.none() | st.text(max_size=20))
 def test_any_query_is_an_event_or_rejected(query: str, referer: str | None) -> None:
     try:

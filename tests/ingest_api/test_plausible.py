@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest_api.errors import EventRejected
 from ingest_api.plausible import claimed_domain, read_payload
 from tests.ingest_api.conftest import Api
 
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # However busy the machine is.
 PAGE = {"origin": "https://example.com", "content-type": "text/plain", "user-agent": "Firefox"}
 
 
@@ -123,6 +124,7 @@ values = (
 )
 
 
+@LAW
 @given(st.dictionaries(st.sampled_from([*"nudrwpm$i", "e", "sd", "name", "props"]), values) | values)
 def test_any_payload_is_an_event_or_rejected(payload: Any) -> None:
     body = json.dumps(payload).encode()

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from event_stream.event import Event
@@ -15,6 +15,7 @@ from tests.ingest_api.conftest import NOW, Api
 
 SERVER = {"authorization": "Basic " + base64.b64encode(b"sk_example:").decode()}
 PAGE = {"authorization": "Basic " + base64.b64encode(b"pk_example:").decode()}
+LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # However busy the machine is.
 CONTEXT = {
     "ip": "203.0.113.9",
     "userAgent": "Firefox",
@@ -241,6 +242,7 @@ json_values = st.recursive(
 FIELDS = ["type", "event", "messageId", "userId", "anonymousId", "timestamp", "properties", "traits", "context", "name"]
 
 
+@LAW
 @given(st.dictionaries(st.sampled_from(FIELDS), json_values), st.sampled_from([None, *KINDS]), st.booleans())
 def test_any_message_is_an_event_or_rejected(message: dict[str, Any], kind: str | None, server: bool) -> None:
     try:
@@ -249,6 +251,7 @@ def test_any_message_is_an_event_or_rejected(message: dict[str, Any], kind: str 
         assert rejection.message
 
 
+@LAW
 @given(st.binary(max_size=200))
 def test_any_body_is_an_event_or_rejected(body: bytes) -> None:
     try:
