@@ -16,7 +16,7 @@ from ingest_api.answers import (
     encode,
     refused,
 )
-from ingest_api.batch_body import is_one_a_line, require_few_events, require_few_values, split_batch
+from ingest_api.batch_body import is_one_a_line, require_few_events, require_few_lines, require_few_values, split_batch
 from ingest_api.collector import Checked, Collector
 from ingest_api.errors import EventRejected
 from ingest_api.requests import Exchange, RequestReader, Scope, content_type, parameter
@@ -82,12 +82,15 @@ class Endpoints:
         """Raises EventRejected where the body is no batch at all."""
         most = self._max_batch_events
         require_few_values(body, most)
+        one_a_line = is_one_a_line(media_type)
+        if one_a_line:
+            require_few_lines(body, most)
 
         @cache
         def bodies() -> Sequence[bytes]:
             return split_batch(body, media_type, most)
 
-        whole = read_whole_batch(body, is_one_a_line(media_type))
+        whole = read_whole_batch(body, one_a_line)
         if whole is None:
             return [self._collector.check(event, sender) for event in bodies()]
         require_few_events(len(whole), most)

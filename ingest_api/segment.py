@@ -94,6 +94,9 @@ _message_decoder = msgspec.json.Decoder(_Message)
 def read_batch(body: bytes, max_events: int) -> Batch:
     """Raises EventRejected where the body is no batch, RequestRefused where it is too long."""
     require_few_values(body, max_events)
+    # Of `context`, unlike of the messages, every value becomes an object at once.
+    require_few_values(body, max_events, b"[")
+    require_few_values(body, max_events, b"{")
     try:
         batch = _decoded(_batch_decoder, body)
     except msgspec.ValidationError:

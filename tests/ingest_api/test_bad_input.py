@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from urllib.parse import quote, urlencode
 
@@ -392,3 +393,31 @@ def test_large_bodies_that_arrive_at_once_have_room_for_few_and_small_ones_alway
         assert len(await requests.body(one_more.headers, one_more)) == 1_000_000
 
     asyncio.run(upload())
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "body"),
+    [
+        ("/batch", "application/json", b"[" + b"{}," * 300_000 + b"{}]"),
+        ("/batch", "application/json", b"{}\n" * 300_000),
+        ("/batch", "application/x-ndjson", b"{}\n" * 300_000),
+        ("/batch", "application/x-ndjson", b'{"action":"a"}\n' * 60_000),
+        ("/v1/batch", "application/json", b'{"batch":[' + b"{}," * 300_000 + b"{}]}"),
+        ("/v1/batch", "application/json", b'{"batch":[],"context":{"a":[' + b"{}," * 300_000 + b"{}]}}"),
+        ("/v1/batch", "application/json", b'{"batch":[],"context":{"a":' + b"[" * 300_000),
+        ("/v1/track", "application/json", b'{"event":"a","properties":{"a":[' + b"{}," * 300_000 + b"{}]}}"),
+        ("/api/event", "application/json", b'{"n":"a","p":{"a":[' + b"{}," * 300_000 + b"{}]}}"),
+    ],
+)
+def test_a_body_of_too_many_values_is_refused_before_an_object_is_made_of_each(
+    api: Api, path: str, media_type: str, body: bytes
+) -> None:
+    api.request("POST", path, content=body, headers={"content-type": media_type})
+    tracemalloc.start()
+    try:
+        answer = api.request("POST", path, content=body, headers={"content-type": media_type})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.status_code == 413
+    assert peak < 4 * len(body) + 1_000_000
