@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
 from tests.fault_table import tables
@@ -15,6 +16,10 @@ from tests.fault_table import tables
 # Whoever started the tests in the background may have left these ignored; a JVM inherits that and can't be stopped.
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("logektor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("logektor")
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 30
