@@ -21,6 +21,7 @@ from ingest_api.settings import CollectorSettings
 from ingest_api.tracked_event import TrackedEvent
 from lake import raw_schema
 from lake.removals import REMOVALS
+from lake.replays import REPLAYS
 from lake.table_spec import TableSpec
 from logektor.demo_traffic import DemoSettings
 from logektor.settings import StackSettings
@@ -116,7 +117,9 @@ def landed() -> str:
 
 def tables() -> str:
     """The tables that are built, with each column."""
-    return "\n\n".join(_table_section(spec) for spec in (REMOVALS, EVENTS, *(report.spec for report in REPORTS)))
+    return "\n\n".join(
+        _table_section(spec) for spec in (REMOVALS, REPLAYS, EVENTS, *(report.spec for report in REPORTS))
+    )
 
 
 def _table_section(spec: TableSpec) -> str:

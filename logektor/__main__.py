@@ -152,7 +152,7 @@ def dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many are shown, the latest.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="For programs, with whole bodies.")] = False,
 ) -> None:
-    """Show what was refused or unreadable, and why. Nothing is lost: `logektor replay` sends it again."""
+    """Show what was refused or unreadable, and why. After a fix, `logektor replay` sends it again."""
     from lake.dead_letters import latest_letters, summarise
     from logektor import dead_letter_screens as screens
 
@@ -178,28 +178,30 @@ def replay_(
     first_day: FirstDay = None,
     last_day: LastDay = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, in numbers. Sends only with --yes.")] = False,
 ) -> None:
     """Send dead letters that are valid by now to the stream again, each once. The rest stays."""
-    from logektor.dead_letter_screens import outlook_screen
+    from logektor.dead_letter_screens import outcome_json, outlook_screen
     from logektor.replay import look_ahead, replay_to_kafka
 
     with sentences():
         settings = _settings_in_use(home)
         lake, selection = Lake(settings.lake), _selection(reason, site, first_day, last_day)
-        sites = load_sites(settings.sites_file)
-        console = Console(highlight=False)
+        sites, kafka = load_sites(settings.sites_file), _kafka(settings)
+        console = Console(highlight=False, quiet=as_json)
         outlook = look_ahead(lake, sites, selection)
         console.print(outlook_screen(outlook))
-        if outlook.valid == 0:
-            return
-        kafka = _kafka(settings)
-        if not yes:
-            typer.confirm(f"Send {outlook.valid:,} events to Kafka at {kafka}?", abort=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("Replaying", total=outlook.valid)
-            sent = replay_to_kafka(lake, sites, selection, kafka, lambda done: bar.update(task, completed=done))
-        console.print(f"{sent:,} sent. Reports follow within a minute, on the days they were received.")
+        sent = 0
+        if outlook.valid and not yes and not as_json:
+            yes = typer.confirm(f"Send {outlook.valid:,} events to Kafka at {kafka}?", abort=True)
+        if outlook.valid and yes:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=console) as bar:
+                task = bar.add_task("Replaying", total=outlook.valid)
+                sent = replay_to_kafka(lake, sites, selection, kafka, lambda done: bar.update(task, completed=done))
+            console.print(f"{sent:,} sent. Reports follow within a minute, on the days they were received.")
+        if as_json:
+            typer.echo(outcome_json(outlook, sent))
 
 
 @sites_app.command("add")

@@ -20,7 +20,7 @@ _WARNING = "Bodies are as they came: they may hold names, addresses or keys."
 def summary_screen(summaries: Sequence[ReasonSummary]) -> RenderableType:
     """One row per reason, then the latest dead letter of each."""
     if not summaries:
-        return "No dead letter: every record that was landed is an event."
+        return "No dead letter."
     table = _table("reason", "letters", "replayed", "sites", "first", "last")
     table.columns[0].no_wrap = True
     table.columns[3].no_wrap = True
@@ -41,12 +41,15 @@ def summary_screen(summaries: Sequence[ReasonSummary]) -> RenderableType:
 def letters_screen(letters: Iterable[DeadLetter]) -> RenderableType:
     """One block per dead letter."""
     blocks = [block for letter in letters for block in (_letter(letter), "")]
-    return Group(*blocks, f"[dim]{_WARNING}[/]") if blocks else "No such dead letter."
+    return Group(*blocks, f"[dim]{_WARNING}[/]") if blocks else "No dead letter."
 
 
 def outlook_screen(outlook: Outlook) -> RenderableType:
     """What is valid by now, and why the rest is not."""
-    valid = f"{outlook.valid:,} of {outlook.valid + outlook.invalid.total():,} dead letters are valid by now."
+    letters = outlook.valid + outlook.invalid.total()
+    if not letters:
+        return "No such dead letter that was not sent again already."
+    valid = f"{outlook.valid:,} of {letters:,} dead letters are valid by now."
     if not outlook.invalid:
         return valid
     table = _table("still", "letters", "such as")
@@ -57,7 +60,12 @@ def outlook_screen(outlook: Outlook) -> RenderableType:
 
 def as_json(items: Iterable[ReasonSummary | DeadLetter]) -> str:
     """The same for programs, whole: a body is text, or base64 where it is not UTF-8; instants are ISO 8601, UTC."""
-    return json.dumps([_plain(item) for item in items], indent=2, ensure_ascii=False)
+    return json.dumps([_plain(item) for item in items], indent=2)
+
+
+def outcome_json(outlook: Outlook, sent: int) -> str:
+    """What a replay found and did, for programs: numbers alone, as logs of it outlive an erasure."""
+    return json.dumps({"valid": outlook.valid, "still_invalid": dict(outlook.invalid.most_common()), "sent": sent})
 
 
 def _plain(item: ReasonSummary | DeadLetter) -> dict[str, Any]:

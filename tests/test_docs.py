@@ -125,13 +125,13 @@ def test_every_command_that_a_page_runs_is_there() -> None:
     assert isinstance(commands, typer.core.TyperGroup)
     run = set()
     for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
-        for name, sub in re.findall(r"\blogektor ([a-z]+)(?: ([a-z]+))?", "".join(blocks(page, "bash"))):
+        for name, sub in re.findall(r"\blogektor ([a-z-]+)(?: ([a-z]+))?", "".join(blocks(page, "bash"))):
             group = commands.commands[name]
             run.add(group.commands[sub].name if isinstance(group, typer.core.TyperGroup) else name)
     assert {"up", "add", "list", "check"} <= run
 
 
-@pytest.mark.parametrize("command", ["up", "status", "import", "audit", "sites"])
+@pytest.mark.parametrize("command", ["up", "status", "import", "audit", "dead-letters", "replay", "sites"])
 def test_every_command_says_what_it_does(command: str) -> None:
     said = CliRunner().invoke(app, [command, "--help"])
     assert said.exit_code == 0
