@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -66,7 +67,7 @@ def land(settings: LandingSettings, accept_gap: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     heartbeat = Heartbeat(settings.home / "landing.json")
-    with closing(_worker(settings, gaps)) as worker:
+    with ThreadPoolExecutor(1, "landing") as executor, closing(_worker(settings, gaps, executor)) as worker:
         try:
             while not stopping.is_set():
                 worker.step()
@@ -94,7 +95,7 @@ def _gaps(settings: LandingSettings, accept_gap: bool) -> Sequence[Gap]:
     return ()
 
 
-def _worker(settings: LandingSettings, gaps: Sequence[Gap]) -> LandingWorker:
+def _worker(settings: LandingSettings, gaps: Sequence[Gap], executor: Executor) -> LandingWorker:
     return LandingWorker(
         lambda on_assign, on_revoke: KafkaReader(
             settings.kafka_bootstrap_servers,
@@ -111,6 +112,7 @@ def _worker(settings: LandingSettings, gaps: Sequence[Gap]) -> LandingWorker:
         ),
         DeadLetterLimit(share=settings.landing_dead_letter_share),
         now=lambda: datetime.now(UTC),
+        executor=executor,
     )
 
 

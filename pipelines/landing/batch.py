@@ -1,7 +1,9 @@
 """The records that wait to be landed, and when they are. No I/O; times are seconds of one monotonic clock."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 from event_stream.errors import OffsetLost
 from event_stream.ports import Record, StreamPartition
@@ -9,10 +11,14 @@ from event_stream.ports import Record, StreamPartition
 
 @dataclass(frozen=True)
 class BatchRule:
-    """A batch is landed once it has so many records or bytes, or its first record has waited so many seconds."""
+    """A batch is landed once it has so many records or bytes, or its first record has waited so many seconds.
+
+    One batch is landed at a time, and the next one gathers meanwhile: when quiet it is as small as its age allows,
+    when behind as large as its bounds. So at most two batches are in memory.
+    """
 
     max_records: int = 100_000
-    max_bytes: int = 64 * 1024 * 1024
+    max_bytes: int = 32 * 1024 * 1024
     max_age: float = 1.0
     max_read: int = 10_000
     """Records read at a time."""
@@ -45,13 +51,24 @@ class Batch:
     first_offsets: Mapping[StreamPartition, int]
     next_offsets: Mapping[StreamPartition, int]
 
+    @property
+    def size(self) -> int:
+        """How many records."""
+        return sum(map(len, self.records.values()))
+
 
 class Buffer:
-    """Records that were read but not landed, of the stream partitions that are assigned: none missing, none twice."""
+    """Records that were read but not landed, of the stream partitions that are assigned: none missing, none twice.
+
+    A batch that was taken to be landed is kept until `landed` says what became of it. Until then no other is taken,
+    and no stream partition of it is revoked. All counts are of what waits, without that batch.
+    """
 
     def __init__(self) -> None:
         self._landed: dict[StreamPartition, int | None] = {}
-        self._waiting: dict[StreamPartition, list[Record]] = {}
+        self._taken: Batch | None = None
+        self._taken_since: float | None = None
+        self.waiting: dict[StreamPartition, list[Record]] = {}
         self.records = 0
         self.bytes = 0
         self.since: float | None = None
@@ -74,36 +91,42 @@ class Buffer:
 
     def add(self, records: Iterable[Record], now: float) -> None:
         """Takes records in; one that is landed or waits already is dropped. Raises OffsetLost at a gap."""
-        for record in records:
-            if record.place not in self._landed:
+        for place, run in _runs(records):
+            if place not in self._landed:
                 continue
-            expected = self._expected(record.place)
-            if expected is not None and record.offset < expected:
-                continue
-            if expected is not None and record.offset > expected:
-                raise _gap(record, expected)
-            self._waiting.setdefault(record.place, []).append(record)
-            self.records += 1
-            self.bytes += len(record.value)
+            expected = self._expected(place)
+            if expected is not None and run[0].offset > expected:
+                raise _gap(run[0], expected)
+            new = run if expected is None else run[expected - run[0].offset :]
+            if new:
+                self.waiting.setdefault(place, []).extend(new)
+                self.records += len(new)
+                self.bytes += _bytes(new)
         if self.records and self.since is None:
             self.since = now
 
-    def batch(self) -> Batch:
+    def take(self) -> Batch:
         """All that waits."""
-        return Batch(
-            {place: list(waiting) for place, waiting in self._waiting.items()},
-            {place: waiting[0].offset for place, waiting in self._waiting.items()},
-            {place: waiting[-1].offset + 1 for place, waiting in self._waiting.items()},
+        waiting, self.waiting = self.waiting, {}
+        self._taken = Batch(
+            waiting,
+            {place: records[0].offset for place, records in waiting.items()},
+            {place: records[-1].offset + 1 for place, records in waiting.items()},
         )
+        self._taken_since = self.since
+        self.records = self.bytes = 0
+        self.since = None
+        return self._taken
 
     def landed(self, next_offsets: Mapping[StreamPartition, int | None]) -> None:
-        """Says where the table stands now, and drops what it has.
+        """Says where the table stands now, and drops what it has; what it has not of the batch taken waits again.
 
         Raises OffsetLost where the table stands before what waits: what lies between is neither there nor here.
         """
+        taken = self._taken.records if self._taken is not None else {}
+        self._taken = None
+        since = self._taken_since
         for place, offset in next_offsets.items():
-            waiting = self._waiting.get(place, [])
-            left = [record for record in waiting if offset is None or record.offset >= offset]
             before = self._landed[place]
             if before is not None and (offset is None or offset < before):
                 raise OffsetLost(
@@ -111,20 +134,48 @@ class Buffer:
                     f" landed up to {before}. Start it again: it then reads on from where the table stands."
                 )
             self._landed[place] = offset
-            self._replace(place, left)
+            back, waiting = _from(offset, taken.get(place, [])), self.waiting.get(place, [])
+            left = _from(offset, waiting)
+            if back or len(left) < len(waiting):
+                self._replace(place, [*back, *left])
+            if back:
+                self.since = since
 
     def _expected(self, place: StreamPartition) -> int | None:
-        waiting = self._waiting.get(place)
-        return waiting[-1].offset + 1 if waiting else self._landed[place]
+        if waiting := self.waiting.get(place):
+            return waiting[-1].offset + 1
+        if self._taken is not None and place in self._taken.next_offsets:
+            return self._taken.next_offsets[place]
+        return self._landed[place]
 
     def _replace(self, place: StreamPartition, records: list[Record]) -> None:
-        gone = self._waiting.pop(place, [])
+        gone = self.waiting.pop(place, [])
         self.records += len(records) - len(gone)
-        self.bytes += sum(len(record.value) for record in records) - sum(len(record.value) for record in gone)
+        self.bytes += _bytes(records) - _bytes(gone)
         if records:
-            self._waiting[place] = records
+            self.waiting[place] = records
         if not self.records:
             self.since = None
+
+
+def _runs(records: Iterable[Record]) -> Iterator[tuple[StreamPartition, Sequence[Record]]]:
+    """The records in stretches of one stream partition without a gap."""
+    for place, group in groupby(records, attrgetter("place")):
+        run = list(group)
+        first = run[0].offset
+        if [record.offset for record in run] == list(range(first, first + len(run))):
+            yield place, run
+        else:
+            yield from ((place, [record]) for record in run)
+
+
+def _from(offset: int | None, run: list[Record]) -> list[Record]:
+    """What of a stretch lies at or above an offset."""
+    return run if offset is None or not run else run[max(0, offset - run[0].offset) :]
+
+
+def _bytes(records: Iterable[Record]) -> int:
+    return sum(len(record.value) for record in records)
 
 
 def _gap(record: Record, expected: int) -> OffsetLost:

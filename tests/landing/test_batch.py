@@ -15,7 +15,7 @@ def records(place: StreamPartition, first: int, end: int, size: int = 1) -> list
 
 
 def offsets(buffer: Buffer) -> dict[StreamPartition, list[int]]:
-    return {place: [record.offset for record in waiting] for place, waiting in buffer.batch().records.items()}
+    return {place: [record.offset for record in waiting] for place, waiting in buffer.waiting.items()}
 
 
 @pytest.fixture
@@ -53,13 +53,33 @@ def test_never_more_is_read_than_fits(buffer: Buffer) -> None:
 
 def test_a_batch_says_between_which_offsets_it_lies(buffer: Buffer) -> None:
     buffer.add(records(P0, 0, 3) + records(P1, 7, 9), 0.0)
-    batch = buffer.batch()
+    batch = buffer.take()
     assert batch.first_offsets == {P0: 0, P1: 7}
     assert batch.next_offsets == {P0: 3, P1: 9}
     buffer.landed(batch.next_offsets)
     assert (buffer.records, buffer.bytes, buffer.since) == (0, 0, None)
     buffer.add(records(P0, 3, 4), 5.0)
-    assert buffer.batch().first_offsets == {P0: 3}
+    assert buffer.take().first_offsets == {P0: 3}
+
+
+def test_the_next_batch_gathers_while_one_is_landed(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 10), 0.0)
+    batch = buffer.take()
+    assert (buffer.records, buffer.bytes, buffer.since) == (0, 0, None)
+    assert RULE.room(buffer) == 4
+    buffer.add(records(P0, 8, 14), 5.0)
+    assert offsets(buffer) == {P0: [10, 11, 12, 13]}
+    buffer.landed(batch.next_offsets)
+    assert (buffer.records, buffer.bytes, buffer.since) == (4, 4, 5.0)
+
+
+def test_what_of_a_batch_was_not_landed_waits_again_and_is_due_as_before(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 4) + records(P1, 0, 2), 1.0)
+    buffer.take()
+    buffer.add(records(P0, 4, 6) + records(P1, 2, 4), 5.0)
+    buffer.landed({P0: 3, P1: 3})
+    assert offsets(buffer) == {P0: [3, 4, 5], P1: [3]}
+    assert (buffer.records, buffer.bytes, buffer.since) == (4, 4, 1.0)
 
 
 def test_what_is_landed_or_waits_already_is_dropped(buffer: Buffer) -> None:
@@ -95,6 +115,18 @@ def test_a_gap_is_never_landed(buffer: Buffer) -> None:
     buffer.add(records(P1, 5, 6), 0.0)
     with pytest.raises(OffsetLost, match=r"after offset 5 of events\[1\] has offset 8: 2 records"):
         buffer.add(records(P1, 8, 9), 0.0)
+
+
+def test_a_gap_between_records_read_together_is_never_landed(buffer: Buffer) -> None:
+    with pytest.raises(OffsetLost, match=r"has offset 3: 1 records between them are missing"):
+        buffer.add(records(P0, 0, 2) + records(P0, 3, 5), 0.0)
+    with pytest.raises(OffsetLost, match=r"has offset 7: 1 records"):
+        buffer.add([*records(P1, 5, 6), *records(P0, 2, 3), *records(P1, 7, 8)], 0.0)
+
+
+def test_records_that_come_twice_wait_once(buffer: Buffer) -> None:
+    buffer.add(records(P0, 0, 3) + records(P0, 1, 5) + records(P0, 0, 2), 0.0)
+    assert offsets(buffer) == {P0: [0, 1, 2, 3, 4]}
 
 
 @pytest.mark.parametrize("offset", [2, None])

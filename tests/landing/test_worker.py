@@ -1,6 +1,8 @@
 """The worker on the stream and the table in memory."""
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -21,7 +23,7 @@ from pipelines.landing.dead_letter_limit import DeadLetterLimit
 from pipelines.landing.errors import TooManyDeadLetters
 from pipelines.landing.memory import MemoryLandingTable, MemoryTable
 from pipelines.landing.ports import LandingTable
-from pipelines.landing.worker import LandingWorker
+from pipelines.landing.worker import ON_THE_CALLERS_THREAD, LandingWorker
 
 EVENTS = Topic("logektor.events.v1", 2, timedelta(days=1), 1_000_000)
 REJECTED = Topic("logektor.rejected.v1", 1, timedelta(days=1), 1_000_000)
@@ -69,6 +71,7 @@ class World:
         table: LandingTable | None = None,
         rule: BatchRule = WITHIN_A_SECOND,
         limit: DeadLetterLimit = LIMIT,
+        executor: Executor = ON_THE_CALLERS_THREAD,
     ) -> LandingWorker:
         return LandingWorker(
             lambda on_assign, on_revoke: MemoryReader(self.stream, on_assign, on_revoke),
@@ -77,6 +80,7 @@ class World:
             limit,
             now=lambda: NOW,
             monotonic=self.clock,
+            executor=executor,
         )
 
     def produce(self, values: Iterable[bytes], topic: Topic = EVENTS) -> None:
@@ -232,6 +236,68 @@ def test_after_a_conflict_only_what_is_missing_is_landed(world: World) -> None:
     assert zombie.landed_events == 4
 
 
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+def test_the_next_batch_is_read_while_one_is_landed_and_no_more_than_it_holds(world: World, executor: Executor) -> None:
+    gate = threading.Event()
+    table = FailingTable(MemoryLandingTable(world.table), lambda: None if gate.wait(30) else fail(), nothing)
+    world.produce(map(event, range(100)))
+    worker = world.worker(table=table, rule=BatchRule(max_records=10), executor=executor)
+    for _ in range(5):
+        worker.step()
+    assert (worker.waiting, world.landed()) == (20, [])
+    gate.set()
+    for _ in range(20):
+        worker.step()
+        worker.drain()
+    assert world.landed() == world.produced()
+    assert worker.landed_events == 100
+
+
+def test_a_batch_under_way_is_landed_before_its_stream_partitions_go_to_another(
+    world: World, executor: Executor
+) -> None:
+    world.produce(map(event, range(10)))
+    started, gate = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        started.set()
+        assert gate.wait(30)
+
+    one = world.worker(
+        table=FailingTable(MemoryLandingTable(world.table), hold, nothing), rule=AT_ONCE, executor=executor
+    )
+    one.step()
+    assert started.wait(30)
+    two = world.worker(rule=AT_ONCE)
+    timer = threading.Timer(0.2, gate.set)
+    timer.start()
+    one.step()
+    assert gate.is_set()
+    assert len(world.landed()) == 1
+    timer.join()
+    for _ in range(10):
+        one.step()
+        one.drain()
+        two.step()
+    assert world.landed() == world.produced()
+
+
+def test_an_error_of_a_batch_under_way_stops_the_worker(world: World, executor: Executor) -> None:
+    world.produce(map(event, range(10)))
+    worker = world.worker(
+        table=FailingTable(MemoryLandingTable(world.table), fail, nothing), rule=AT_ONCE, executor=executor
+    )
+    with pytest.raises(LakeAway):
+        for _ in range(1_000):
+            worker.step()
+    assert world.landed() == []
+
+
 def test_conflicts_without_end_stop_the_worker(world: World) -> None:
     def conflict() -> None:
         raise LandingConflict("somebody else.")
@@ -239,7 +305,8 @@ def test_conflicts_without_end_stop_the_worker(world: World) -> None:
     world.produce([event(0)])
     worker = world.worker(table=FailingTable(MemoryLandingTable(world.table), conflict, nothing), rule=AT_ONCE)
     with pytest.raises(LakeAway, match="20 attempts"):
-        worker.step()
+        for _ in range(20):
+            worker.step()
 
 
 def test_buffered_records_of_a_revoked_stream_partition_are_left_to_the_other(world: World) -> None:
