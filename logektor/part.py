@@ -10,6 +10,7 @@ class Part:
 
     `after` names the parts that must have been healthy first. Parts of a lower `stop_stage` are stopped before
     those of a higher one, so that what they sent can still be taken. `ready` answers within a second and never raises.
+    One that was well and then is not for `stuck_after` seconds is killed and started again; None for never.
     """
 
     name: str
@@ -18,3 +19,4 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     stop_stage: int = 0
+    stuck_after: float | None = None

@@ -11,6 +11,9 @@ from logektor.settings import StackSettings
 HEARTBEAT_SECONDS = 10.0
 """How old the landing worker's sign of life may be."""
 
+STUCK_SECONDS = 30.0
+"""How long the landing worker may give no sign of life before it is killed; a kill costs it nothing but time."""
+
 
 def environment(settings: StackSettings, up_pid: int) -> Mapping[str, str]:
     """What every part is told."""
@@ -53,6 +56,7 @@ def parts(settings: StackSettings, kafka: EmbeddedKafka | None, code_port: int, 
             told,
             after=after_kafka,
             stop_stage=1,
+            stuck_after=STUCK_SECONDS,
         ),
         Part("query", _module("query_api"), lambda: http_ok(f"{settings.query_url}/health/ready"), told),
         Part(

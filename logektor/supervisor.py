@@ -44,6 +44,7 @@ class Child:
     started_at: float = 0.0
     start_again_at: float = 0.0
     looked_at: float = float("-inf")
+    well_at: float = 0.0
     crashes_in_a_row: int = 0
     restarts: int = 0
     was_healthy: bool = False
@@ -83,6 +84,8 @@ class Supervisor:
                     self._start(child)
             elif child.process.poll() is not None:
                 self._bury(child, child.process)
+            elif self._is_stuck(child):
+                _kill_group(child.process.pid)
             elif self._now() - child.looked_at >= (5.0 if child.state is State.HEALTHY else 0.25):
                 self._look(child)
 
@@ -102,6 +105,10 @@ class Supervisor:
     def _may_start(self, child: Child) -> bool:
         healthy = {other.part.name for other in self.children if other.was_healthy}
         return self._now() >= child.start_again_at and healthy.issuperset(child.part.after)
+
+    def _is_stuck(self, child: Child) -> bool:
+        patience = child.part.stuck_after
+        return child.state is State.UNHEALTHY and patience is not None and self._now() - child.well_at > patience
 
     def _start(self, child: Child) -> None:
         log = self._logs / f"{child.part.name}.log"
@@ -125,6 +132,7 @@ class Supervisor:
         child.looked_at = self._now()
         if child.part.ready():
             child.was_healthy = True
+            child.well_at = child.looked_at
             self._change(child, State.HEALTHY)
         elif child.state is State.HEALTHY:
             self._change(child, State.UNHEALTHY)

@@ -31,6 +31,9 @@ from pipelines.landing.worker import LandingWorker
 
 TOPICS = (EVENTS, REJECTED)
 
+STUCK_SECONDS = 30.0
+"""How long a batch may be under way before the worker gives no more signs of life: then it is to be killed."""
+
 
 def main(arguments: Sequence[str] = ()) -> int:
     """Lands until it is asked to stop; answers the exit code."""
@@ -71,11 +74,12 @@ def land(settings: LandingSettings, accept_gap: bool) -> None:
         try:
             while not stopping.is_set():
                 worker.step()
-                heartbeat.beat(
-                    landed_events=worker.landed_events,
-                    landed_dead_letters=worker.landed_dead_letters,
-                    waiting=worker.waiting,
-                )
+                if worker.landing_seconds < STUCK_SECONDS:
+                    heartbeat.beat(
+                        landed_events=worker.landed_events,
+                        landed_dead_letters=worker.landed_dead_letters,
+                        waiting=worker.waiting,
+                    )
         finally:
             # One deadline for all that is left to do, also after an error.
             _end_within(settings.stop_seconds)

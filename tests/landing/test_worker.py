@@ -250,12 +250,14 @@ def test_the_next_batch_is_read_while_one_is_landed_and_no_more_than_it_holds(wo
     for _ in range(5):
         worker.step()
     assert (worker.waiting, world.landed()) == (20, [])
+    world.clock.seconds = 40.0
+    assert worker.landing_seconds == 40.0
     gate.set()
     for _ in range(20):
         worker.step()
         worker.drain()
     assert world.landed() == world.produced()
-    assert worker.landed_events == 100
+    assert (worker.landed_events, worker.landing_seconds) == (100, 0.0)
 
 
 def test_a_batch_under_way_is_landed_before_its_stream_partitions_go_to_another(

@@ -88,6 +88,34 @@ def test_a_crashed_part_is_started_again_later_and_later(tmp_path: Path, heard: 
     assert (tmp_path / "crashing.log").read_text().count("out of luck") == 3
 
 
+def test_a_part_that_is_stuck_is_killed_and_started_again(tmp_path: Path, heard: list[tuple[str, State]]) -> None:
+    well = True
+    clock = Clock()
+    supervisor = supervise(tmp_path, heard, Part("stuck", SLEEPER, lambda: well, stuck_after=30.0), now=clock)
+    child = supervisor.children[0]
+    try:
+        supervisor.tick()
+        supervisor.tick()
+        assert child.state is State.HEALTHY
+        pid = child.pid
+        well = False
+        for _ in range(5):
+            clock.seconds += 6
+            supervisor.tick()
+        assert (child.state, child.pid) == (State.UNHEALTHY, pid)
+        clock.seconds += 1
+        until(lambda: child.restarts == 1, supervisor.tick)
+        assert pid is not None
+        assert not psutil.pid_exists(pid)
+        well = True
+        clock.seconds = child.start_again_at
+        for _ in range(2):
+            supervisor.tick()
+        assert child.state is State.HEALTHY
+    finally:
+        supervisor.stop(clock() + 5)
+
+
 def test_parts_stop_stage_by_stage_and_a_stubborn_one_is_killed_at_the_deadline(
     tmp_path: Path, heard: list[tuple[str, State]]
 ) -> None:
