@@ -180,6 +180,8 @@ def count_refusal(refusal: Refusal) -> None:
 
 
 def _rejected(body: bytes, rejection: EventRejected, site: Site, received_at: int) -> Checked:
+    # Its traceback holds those that hold it, and the body: only the garbage collector would free them, much later.
+    rejection.__traceback__ = rejection.__cause__ = rejection.__context__ = None
     value = encode_rejection(
         Rejection.of(
             body if rejection.body is None else rejection.body,

@@ -1,9 +1,11 @@
 """Whatever is sent: a documented answer, one error shape, and as many events out as in."""
 
 import asyncio
+import gc
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
+from types import FrameType
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -18,7 +20,7 @@ from ingest_api.errors import NotDurable
 from ingest_api.requests import RequestReader
 from ingest_api.tracked_event import TrackedEvent
 from tests.ingest_api.conftest import Api
-from tests.ingest_api.rsgi import FakeHeaders
+from tests.ingest_api.rsgi import FakeExchange, FakeHeaders, FakeScope
 
 LAW = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -421,3 +423,40 @@ def test_a_body_of_too_many_values_is_refused_before_an_object_is_made_of_each(
         tracemalloc.stop()
     assert answer.status_code == 413
     assert peak < 4 * len(body) + 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/track", b'{"action": 1}'),
+        ("/track", b'{"action"'),
+        ("/track", b'{"action": "a", "properties": {"a": "' + b"x" * 100_000 + b'"}}'),
+        ("/track?dry_run=1", b'{"action": 1}'),
+        ("/track?key=unknown", b'{"action": "a"}'),
+        ("/batch", b'"x"'),
+        ("/batch", b'[{"action": 1}]'),
+        ("/v1/track", b'{"event": 1}'),
+        ("/v1/batch", b'{"batch": [{"event": 1}]}'),
+        ("/v1/batch", b'{"event": 1}'),
+        ("/api/event", b'{"n": '),
+    ],
+)
+def test_a_refused_body_is_freed_with_its_request_and_does_not_wait_for_the_garbage_collector(
+    api: Api, path: str, body: bytes
+) -> None:
+    async def left_behind() -> list[object]:
+        request = httpx.Request("POST", f"http://collector{path}", content=body)
+        scope, exchange = FakeScope(request, "192.0.2.7:40000"), FakeExchange(request)
+        gc.collect()
+        gc.disable()
+        try:
+            await api.app(scope, exchange)
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            return [each for each in gc.garbage if isinstance(each, BaseException | FrameType)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+    assert asyncio.run(left_behind()) == []
