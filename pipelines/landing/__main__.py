@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
@@ -26,6 +27,7 @@ from pipelines.landing.dead_letter_limit import DeadLetterLimit
 from pipelines.landing.errors import LandingError
 from pipelines.landing.gaps import Gap, accept, landed_offsets, new_gaps, reading_past, refuse
 from pipelines.landing.heartbeat import Heartbeat
+from pipelines.landing.metrics import GAPS, WAITING, Lag, count_landed, serving
 from pipelines.landing.settings import LandingSettings
 from pipelines.landing.worker import LandingWorker
 
@@ -66,20 +68,17 @@ def land(settings: LandingSettings, accept_gap: bool) -> None:
     """Lands until SIGTERM or SIGINT, then what it has read. Raises StreamError, LakeError or LandingError."""
     wait_for_topics(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
     gaps = _gaps(settings, accept_gap)
+    GAPS.inc(len(gaps))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     heartbeat = Heartbeat(settings.home / "landing.json")
     with ThreadPoolExecutor(1, "landing") as executor, closing(_worker(settings, gaps, executor)) as worker:
+        WAITING.set_function(lambda: worker.waiting)
+        lag = Lag(settings.kafka_bootstrap_servers, TOPICS, lambda: worker.next_offsets)
         try:
-            while not stopping.is_set():
-                worker.step()
-                if worker.landing_seconds < STUCK_SECONDS:
-                    heartbeat.beat(
-                        landed_events=worker.landed_events,
-                        landed_dead_letters=worker.landed_dead_letters,
-                        waiting=worker.waiting,
-                    )
+            with serving(settings.landing_metrics_port, settings.landing_metrics_host, lag):
+                _step_until(stopping, worker, heartbeat)
         finally:
             # One deadline for all that is left to do, also after an error.
             _end_within(settings.stop_seconds)
@@ -117,7 +116,19 @@ def _worker(settings: LandingSettings, gaps: Sequence[Gap], executor: Executor) 
         DeadLetterLimit(share=settings.landing_dead_letter_share),
         now=lambda: datetime.now(UTC),
         executor=executor,
+        on_landed=lambda batch, rows, seconds: count_landed(batch, rows, seconds, time.time()),
     )
+
+
+def _step_until(stopping: threading.Event, worker: LandingWorker, heartbeat: Heartbeat) -> None:
+    while not stopping.is_set():
+        worker.step()
+        if worker.landing_seconds < STUCK_SECONDS:
+            heartbeat.beat(
+                landed_events=worker.landed_events,
+                landed_dead_letters=worker.landed_dead_letters,
+                waiting=worker.waiting,
+            )
 
 
 def _end_within(seconds: float) -> None:

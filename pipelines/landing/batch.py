@@ -75,9 +75,9 @@ class Buffer:
         """When the first of the records that wait was added."""
 
     @property
-    def places(self) -> list[StreamPartition]:
-        """The stream partitions that are assigned."""
-        return list(self._landed)
+    def next_offsets(self) -> Mapping[StreamPartition, int | None]:
+        """How far the stream partitions that are assigned are landed; None where nothing ever was."""
+        return dict(self._landed)
 
     def assign(self, landed: Mapping[StreamPartition, int | None]) -> None:
         """Takes stream partitions in, with the next offset to land; None where nothing was ever landed."""

@@ -37,6 +37,10 @@ class LandingSettings(BaseSettings):
     landing_start_seconds: float = Field(
         60.0, gt=0, description="how long the worker waits at its start for Kafka and the topics"
     )
+    landing_metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="port on which the worker answers GET /metrics; off by default"
+    )
+    landing_metrics_host: str = Field("127.0.0.1", description="the address that this port is opened on")
     stop_seconds: float = Field(
         8.0, gt=0, description="how long the worker may take to land what it has read when it is asked to stop"
     )

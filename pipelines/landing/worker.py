@@ -30,6 +30,9 @@ _WAIT_WHILE_LANDING_SECONDS = 0.02
 P = ParamSpec("P")
 R = TypeVar("R")
 
+OnLanded = Callable[[Batch, Rows, float], None]
+"""Called with each batch that was landed, what it was in the table, and the seconds from its start to its end."""
+
 OpenReader = Callable[[OnAssign, OnRevoke], EventReader]
 
 
@@ -75,12 +78,14 @@ class LandingWorker:
         *,
         now: Callable[[], datetime],
         executor: Executor = ON_THE_CALLERS_THREAD,
+        on_landed: OnLanded = lambda batch, rows, seconds: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = table
         self._rule = rule
         self._dead_letters = DeadLetterCount(limit)
         self._executor = executor
+        self._on_landed = on_landed
         self._now = now
         self._monotonic = monotonic
         self._buffer = Buffer()
@@ -99,6 +104,11 @@ class LandingWorker:
     def landing_seconds(self) -> float:
         """How long the batch that is being landed has been under way; 0 while there is none."""
         return self._monotonic() - self._landing.since if self._landing is not None else 0.0
+
+    @property
+    def next_offsets(self) -> Mapping[StreamPartition, int | None]:
+        """How far the stream partitions that are assigned are landed; None where nothing ever was."""
+        return self._buffer.next_offsets
 
     def step(self) -> None:
         """Reads once, looks what became of the batch that is being landed, and lands the next one if it is due."""
@@ -176,6 +186,7 @@ class LandingWorker:
             self.landed_dead_letters += rows.dead_letters.num_rows
             self._buffer.landed(batch.next_offsets)
             self._reader.commit(batch.next_offsets)
+            self._on_landed(batch, rows, self._monotonic() - landing.since)
 
     def _append(self, batch: Batch) -> Rows:
         rows = to_rows(batch.records, self._now())
