@@ -1,19 +1,22 @@
 """The dead letters as a person looks for them: by reason, site and day, in memory that their number does not change."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import reduce
-from operator import and_
-from typing import Any
 
 import polars as pl
-import pyarrow.dataset as ds
+import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
+from lake.errors import LakeAway
 from lake.location import Lake
 from lake.raw import open_landed, scan_landed
-from lake.raw_schema import DEAD_LETTER
+from lake.raw_schema import DEAD_LETTER, PARTITION_BY, TABLE
 from lake.replays import LETTER, Place, scan_replayed
 
 _COLUMNS = (
@@ -29,6 +32,8 @@ _COLUMNS = (
     "body_length",
     "body_sha256",
 )
+
+_READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -144,14 +149,12 @@ def letters_to_replay(lake: Lake, selection: Selection, size: int) -> Iterator[l
     Raises LakeAway.
     """
     table = open_landed(lake)
-    if table is None:
-        return
-    for day in _days(table, selection):
+    for day, paths in _files(table, selection):
         replayed = scan_replayed(lake).filter(pl.col("landed_date") == day).collect(engine="streaming")
-        for rows in _batches(table, replace(selection, first_day=day, last_day=day), size):
-            left = rows.join(replayed, on=list(LETTER), how="anti", maintain_order="left")
+        for rows in _batches(lake, day, paths, size):
+            left = rows.filter(selection.condition()).join(replayed, on=list(LETTER), how="anti", maintain_order="left")
             if not left.is_empty():
-                yield [DeadLetter(*row) for row in left.iter_rows()]
+                yield [DeadLetter(*row) for row in left.select(_COLUMNS).iter_rows()]
 
 
 def _letters(lake: Lake, table: DeltaTable | None, selection: Selection) -> pl.LazyFrame:
@@ -171,26 +174,29 @@ def _read(letters: pl.LazyFrame) -> list[DeadLetter]:
     return [DeadLetter(*row) for row in rows.iter_rows()]
 
 
-def _days(table: DeltaTable, selection: Selection) -> list[date]:
-    """The days that have selected dead letters, by the log alone."""
+def _files(table: DeltaTable | None, selection: Selection) -> list[tuple[date, list[str]]]:
+    """The days that may have selected dead letters and their files, by the log alone."""
+    if table is None:
+        return []
     first, last = selection.first_day or date.min, selection.last_day or date.max
-    days = {date.fromisoformat(each["landed_date"]) for each in table.partitions([("kind", "=", DEAD_LETTER)])}
-    return sorted(day for day in days if first <= day <= last)
+    files: dict[date, list[str]] = defaultdict(list)
+    added = pa.table(table.get_add_actions(flatten=True)).select(["partition.kind", "partition.landed_date", "path"])
+    for kind, day, path in zip(*(column.to_pylist() for column in added.columns), strict=True):
+        if kind == DEAD_LETTER and first <= day <= last:
+            files[day].append(path)
+    return sorted(files.items())
 
 
-def _batches(table: DeltaTable, selection: Selection, size: int) -> Iterator[pl.DataFrame]:
-    """Rows as they lie in the files. By Arrow, which decodes so many at a time: Polars decodes whole row groups."""
-    dataset: Any = table.to_pyarrow_dataset(as_large_types=True)
-    tests = {
-        "kind": DEAD_LETTER,
-        "landed_date": selection.first_day,
-        "reason": selection.reason,
-        "site": selection.site,
-    }
-    condition = reduce(and_, (ds.field(name) == value for name, value in tests.items() if value is not None))
-    yield from map(
-        pl.DataFrame,
-        dataset.to_batches(
-            columns=list(_COLUMNS), filter=condition, batch_size=size, batch_readahead=1, fragment_readahead=1
-        ),
-    )
+def _batches(lake: Lake, day: date, paths: Iterable[str], size: int) -> Iterator[pl.DataFrame]:
+    """The rows of files. A scan by Polars or Arrow would hold a whole row group with its bodies at a time."""
+    stored = [name for name in _COLUMNS if name not in PARTITION_BY]
+    table = PyFileSystem(DeltaStorageHandler(lake.table_uri(TABLE), dict(lake.storage_options)))
+    partition = {"kind": pl.lit(DEAD_LETTER), "landed_date": pl.lit(day)}
+    try:
+        for path in paths:
+            with table.open_input_file(path) as file:
+                parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_READ_BYTES)
+                for batch in parquet.iter_batches(size, columns=stored):
+                    yield pl.DataFrame(batch).with_columns(**partition)
+    except (DeltaError, OSError) as error:
+        raise LakeAway(f"{lake.table_uri(TABLE)} could not be read: {error}") from error

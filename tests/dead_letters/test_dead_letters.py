@@ -1,11 +1,13 @@
 """Dead letters as they are looked for in the lake."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
 from lake.dead_letters import Selection, latest_letters, letters_to_replay, summarise
+from lake.errors import LakeAway
 from lake.location import Lake
 from lake.replays import declare_replays, record_replays
 from tests.dead_letters.stream import NOON, Stream
@@ -88,6 +90,15 @@ def test_what_is_landed_while_they_are_read_is_not_among_them(landed: Stream) ->
     landed.land()
     assert len(first) == 1
     assert b"later" not in {letter.body for batch in batches for letter in batch}
+
+
+def test_files_that_are_deleted_while_they_are_read_end_it_with_a_sentence(landed: Stream) -> None:
+    batches = letters_to_replay(landed.lake, Selection(), 1)
+    next(batches)
+    for file in Path(landed.lake.table_uri("landed")).rglob("*.parquet"):
+        file.unlink()
+    with pytest.raises(LakeAway, match="could not be read"):
+        list(batches)
 
 
 def test_no_batch_is_larger_than_asked_for_and_all_are_read_from_large_files(stream: Stream) -> None:
