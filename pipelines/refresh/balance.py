@@ -10,6 +10,7 @@ from lake.events_table import taken_in
 from lake.location import Lake
 from lake.raw import scan_raw_events
 from lake.table_version import TableVersion, open_version
+from pipelines.refresh.expired import first_whole_day
 from pipelines.refresh.landed_rows import below, landed_on, thin
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.duplicates import EVENT, PLACE
@@ -37,7 +38,14 @@ class Balance:
 
 
 def balance(lake: Lake, days: Collection[date], time_zones: Mapping[str, str]) -> Balance:
-    """Compares `events` with what was landed, row by row and without the rules that built it. Raises LakeAway."""
+    """Compares `events` with what was landed, row by row and without the rules that built it. Raises LakeAway.
+
+    Days of which raw events may have expired are left out.
+    """
+    first = first_whole_day(lake)
+    days = [day for day in days if day >= first]
+    if not days:
+        return Balance(0, 0, 0, 0, 0)
     seen = open_version(lake, EVENTS)
     all_landed = scan_raw_events(lake).filter(below(taken_in(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))

@@ -12,8 +12,9 @@ from lake.errors import TableConflict
 from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
 from lake.progress import Progress
-from lake.raw import LandedSince, read_landed_since, scan_raw_events
+from lake.raw import LandedSince, read_landed_since, read_snapshot, scan_raw_events
 from lake.table_version import TableVersion
+from pipelines.refresh.expired import refuse_expired
 from pipelines.refresh.landed_rows import below, landed_on, thin
 from pipelines.reports.clean_events import EVENTS, enrich, local_date
 from pipelines.reports.duplicates import EVENT, PLACE, WINDOW, Merge, first_of_each, merge_new
@@ -46,12 +47,15 @@ class TakenIn:
 def take_in(lake: Lake, time_zones: Mapping[str, str], step: int = STEP) -> TakenIn:
     """Reads all landed events above the progress of `events` and adds those that count, `step` records a commit.
 
+    What is landed after its beginning may be left to the next time, or it would never end while a worker is quick.
     `time_zones`: IANA time zone by site. Raises TableConflict where others keep changing the same days, and LakeAway.
     """
     events = EventsTable(lake, EVENTS)
     events.declare()
     total = TakenIn()
-    while taken := _retried(partial(_take_step, lake, events, time_zones, step)):
+    snapshot = read_snapshot(lake)
+    goal = {} if snapshot is None else snapshot.next_offsets
+    while taken := retried(partial(_take_step, lake, events, time_zones, step, goal)):
         total += taken
     return total
 
@@ -66,18 +70,20 @@ def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) 
 def rebuild(lake: Lake, days: Collection[date], time_zones: Mapping[str, str], step: int = STEP) -> int:
     """Makes these days anew from all landed events below the progress; answers how many rows they have now.
 
-    What was landed above the progress is left to `take_in`. Raises TableConflict and LakeAway.
+    What was landed above the progress is left to `take_in`. Raises RawEventsExpired where raw events of a day may be
+    gone, TableConflict and LakeAway.
     """
+    refuse_expired(lake, days)
     events = EventsTable(lake, EVENTS)
     events.declare()
     landed = _landed_by_day(lake, events.read(), days, time_zones)
     return sum(
-        _retried(partial(_rebuild, lake, events, group, time_zones))
+        retried(partial(_rebuild, lake, events, group, time_zones))
         for group in _groups({day: landed.get(day, 0) for day in sorted(days)}, step)
     )
 
 
-def _retried(change: Callable[[], Answer]) -> Answer:
+def retried(change: Callable[[], Answer]) -> Answer:
     """Decides a change anew where another writer was faster."""
     for _ in range(_ATTEMPTS - 1):
         try:
@@ -87,13 +93,15 @@ def _retried(change: Callable[[], Answer]) -> Answer:
     return change()
 
 
-def _take_step(lake: Lake, events: EventsTable, time_zones: Mapping[str, str], step: int) -> TakenIn | None:
-    """Takes in the next `step` records; None where there are none."""
+def _take_step(
+    lake: Lake, events: EventsTable, time_zones: Mapping[str, str], step: int, goal: Progress
+) -> TakenIn | None:
+    """Takes in the next `step` records; None where the goal is reached."""
     seen = events.read()
     progress = taken_in(seen)
-    since = read_landed_since(lake, progress)
-    if not _ahead(progress, since.next_progress):
+    if not _ahead(progress, goal):
         return None
+    since = read_landed_since(lake, progress)
     next_progress = _next_step(progress, since, step)
     new = enrich(since.rows.filter(below(next_progress)), time_zones).collect(engine="streaming")
     merge = merge_new(_rows_of(new, _perhaps_the_same(seen.scan(), new)), new)

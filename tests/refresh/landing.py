@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from lake.errors import LandingConflict
 from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
 from lake.raw_schema import LANDED
@@ -33,9 +35,13 @@ class Landing:
             self._next[partition] += 1
         table = pl.concat([raw(row) for row in placed]).collect().to_arrow().cast(LANDED)
         used = {row.get("kafka_partition", 0) for row in rows}
-        self._table.append(
-            table,
-            pa.Table.from_pylist([], schema=LANDED),
-            {(STREAM, partition): first[partition] for partition in used},
-            {(STREAM, partition): self._next[partition] for partition in used},
-        )
+        for _ in range(100):
+            # As the worker: a conflict is met with a fresh look at the table.
+            with suppress(LandingConflict):
+                return self._table.append(
+                    table,
+                    pa.Table.from_pylist([], schema=LANDED),
+                    {(STREAM, partition): first[partition] for partition in used},
+                    {(STREAM, partition): self._next[partition] for partition in used},
+                )
+        raise AssertionError("nothing but conflicts")
