@@ -1,10 +1,13 @@
 """Whatever is sent: a documented answer, one error shape, and as many events out as in."""
 
+import ast
 import asyncio
 import gc
 import json
+import re
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from urllib.parse import quote, urlencode
 
@@ -14,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import ingest_api
 from event_stream.rejection import MAX_REJECTION_BYTES
 from event_stream.topics import EVENTS, REJECTED
 from ingest_api.errors import NotDurable
@@ -460,3 +464,25 @@ def test_a_refused_body_is_freed_with_its_request_and_does_not_wait_for_the_garb
             gc.enable()
 
     assert asyncio.run(left_behind()) == []
+
+
+def used_codes() -> set[str]:
+    """Each code that the source gives an error."""
+    package = Path(ingest_api.__file__).parent
+    calls = [
+        node
+        for module in package.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", ""))
+        in {"RequestRefused", "EventRejected", "error", "_error", "__init__"}
+    ]
+    literals = [each.value for call in calls for each in call.args[:2] if isinstance(each, ast.Constant)]
+    return {code for code in literals if isinstance(code, str) and code.replace("_", "").isalpha()}
+
+
+def test_each_code_of_an_error_is_documented_with_its_status_and_what_to_do() -> None:
+    page = (Path(ingest_api.__file__).parent.parent / "docs" / "http_api.md").read_text()
+    table = set(re.findall(r"^\| `(\w+)` \| [45]\d\d \| .+ \| .+ \|$", page, re.MULTILINE))
+    assert table == used_codes() | {"not_found", "method_not_allowed"}
+    assert len(table) > 15
