@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from event_stream.codec import decode_event, encode_event
 from event_stream.event import INGEST_VERSION, Event
@@ -134,6 +136,24 @@ def test_a_message_of_segment_and_a_payload_of_plausible_are_read_as_such() -> N
 def test_what_is_no_event_stays_whatever_it_is(nothing: bytes) -> None:
     assert reason_of(readmit(letter(nothing), SITES)) in {"invalid", "undecodable"}
     assert reason_of(readmit(letter(nothing, received_at=None, site=None), SITES)) in {"invalid", "undecodable"}
+
+
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+_VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5)
+_NAMES = st.sampled_from(
+    ["action", "site", "type", "n", "d", "name", "domain", "event", "objectId", "datetimeStamp", "url", "properties"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary() | st.dictionaries(_NAMES | st.text(), _VALUES).map(lambda said: json.dumps(said).encode()))
+def test_whatever_a_body_is_it_is_sent_as_an_event_or_stays(anything: bytes) -> None:
+    for read in (letter(anything), letter(anything, received_at=None, site=None)):
+        outcome = readmit(read, SITES)
+        if isinstance(outcome, OutgoingRecord):
+            event_of(outcome)
+        else:
+            reason_of(outcome)
 
 
 EVENT = Event("id", SITE.domain, "pageview", "visitor", RECEIVED_AT, RECEIVED_AT, INGEST_VERSION, visitor_id="v")
