@@ -5,13 +5,14 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+import httpx
 import pytest
 import requests
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import BaseSchema, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
-from schemathesis.openapi import from_url
+from schemathesis.openapi import from_dict
 from schemathesis.specs.openapi import checks
 
 from ingest_api.service import service
@@ -37,7 +38,9 @@ OPERATIONS = [(path, method.upper()) for path, methods in DOCUMENT["paths"].item
 MOST_COVERING = 40
 """Cases along the document's own bounds, for each operation, of what is right and of what is wrong."""
 
-EXAMPLES = 10
+EXAMPLES = 15
+
+ENCODING = "Content-Encoding"
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,13 @@ def collector(kafka: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def document(collector: CollectorProcess) -> BaseSchema:
-    return from_url(f"{collector.url}/openapi.json")
+    served = httpx.get(f"{collector.url}/openapi.json").json()
+    assert served == DOCUMENT
+    for methods in served["paths"].values():
+        for operation in methods.values():
+            # Nearly no case would get past it: no body is compressed.
+            operation["parameters"] = [each for each in operation.get("parameters", ()) if each["name"] != ENCODING]
+    return from_dict(served)
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +69,17 @@ def session() -> Iterator[requests.Session]:
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.name.lower())
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_each_answer_is_one_that_the_document_describes(
-    document: BaseSchema, session: requests.Session, path: str, method: str, mode: GenerationMode
+    collector: CollectorProcess,
+    document: BaseSchema,
+    session: requests.Session,
+    path: str,
+    method: str,
+    mode: GenerationMode,
 ) -> None:
     operation = document[path][method]
 
     def check(case: Case[Any]) -> None:
-        case.call_and_validate(session=session, checks=CHECKED, timeout=30)
+        case.call_and_validate(collector.url, session=session, checks=CHECKED, timeout=30)
 
     covering = document.iter_coverage_cases(
         operation, generation_modes=[mode], generation_config=document.config.generation_for(operation=operation)
