@@ -21,6 +21,11 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it ans
         """The lake."""
         return Lake(self.uri)
 
+    @property
+    def removals_key(self) -> Path:
+        """The key of what the table `removals` says of erasures."""
+        return Path(self.sites_file).with_name("removals_key")
+
     def time_zones(self) -> Mapping[str, str]:
         """IANA time zone by site, as sites.toml says now. Raises SitesError."""
         return load_sites(Path(self.sites_file)).time_zones()

@@ -15,6 +15,15 @@ class DagsterSettings(BaseSettings):
         Path("var"), validate_default=True, description="folder with sites.toml, and with the lake by default"
     )
     lake_uri: str | None = Field(None, description="where the tables are: a folder or s3://…; default <home>/lake")
+    retention_events_days: int | None = Field(
+        None,
+        ge=1,
+        description="days that raw events are kept after they were landed; days of them can't be made anew after that. "
+        "Unset: for ever",
+    )
+    retention_dead_letters_days: int | None = Field(
+        None, ge=1, description="days that dead letters are kept after they were landed. Unset: for ever"
+    )
     up_pid: int | None = Field(None, description="process id of the `logektor up` that started this; set by it alone")
 
     @field_validator("home")

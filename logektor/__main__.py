@@ -204,6 +204,49 @@ def replay_(
             typer.echo(outcome_json(outlook, sent))
 
 
+@app.command()
+def erase(
+    home: Home = None,
+    visitor: Annotated[str | None, typer.Option(help="A visitor's id.")] = None,
+    user: Annotated[str | None, typer.Option(help="A signed-in user's id.")] = None,
+    site: Annotated[
+        str | None, typer.Option(help="A whole site, or only of it where a visitor or user is named.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+) -> None:
+    """Erase a visitor, a user or a site from all tables and files. It can't be undone."""
+    from lake.erasure import Wanted, read_digest_key
+    from logektor.erasure_screens import erased_screen, found_screen
+    from pipelines.refresh.erasure import erase as erase_everywhere
+    from pipelines.refresh.erasure import look
+    from pipelines.reports.all_reports import load_reports
+
+    with sentences():
+        settings = _settings_in_use(home)
+        try:
+            wanted = Wanted(visitor, user, site)
+        except ValueError as error:
+            _stop(f"{error} --visitor, --user and --site say what.", 2)
+        lake, console = Lake(settings.lake), Console(highlight=False)
+        found = look(lake, wanted)
+        console.print(found_screen(wanted, found))
+        if not yes:
+            # Also where nothing is found: an erasure that was stopped left files to be deleted.
+            typer.confirm("Erase it for good?", abort=True)
+        with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as bar:
+            task = bar.add_task("Erasing", total=None)
+            erased = erase_everywhere(
+                lake,
+                wanted,
+                digest_key=read_digest_key(settings.home / "removals_key"),
+                reports=load_reports(),
+                time_zones=load_sites(settings.sites_file).time_zones(),
+                now=datetime.now(UTC),
+                tell=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
+            )
+        console.print(erased_screen(erased, settings.home / "spool"))
+
+
 @sites_app.command("add")
 def sites_add(
     domain: Annotated[str, typer.Argument(help="The site's domain, such as example.com.")],
