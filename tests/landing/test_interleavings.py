@@ -4,7 +4,9 @@ import tempfile
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -110,12 +112,48 @@ class Reader:
         self.member.close()
 
 
+class Later(Executor):
+    """Lands a batch only when it is let, or when its end is waited for: what is read meanwhile, the test says."""
+
+    def __init__(self) -> None:
+        self._pending: list[Unfinished] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._pending.append(Unfinished(partial(fn, *args, **kwargs)))
+        return self._pending[-1]
+
+    def go_on(self) -> None:
+        for future in self._pending:
+            future.finish()
+        self._pending = []
+
+
+class Unfinished(Future[Any]):
+    """Something that is done when its result is asked for, at the latest."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._work = work
+
+    def finish(self) -> None:
+        if not self.done():
+            try:
+                self.set_result(self._work())
+            except (LakeAway, LandingConflict) as error:
+                self.set_exception(error)
+
+    def result(self, timeout: float | None = None) -> Any:
+        self.finish()
+        return super().result(timeout)
+
+
 class Process:
     """A worker with its table, its reader and its place in the group."""
 
     def __init__(self, stream: MemoryStream, table: LandingTable) -> None:
         self._stream = stream
         self.table = Table(table)
+        self.executor = Later()
         self.seconds = 0.0
         self.worker = LandingWorker(
             self._open_reader,
@@ -123,6 +161,7 @@ class Process:
             RULE,
             NO_LIMIT,
             now=lambda: datetime(2026, 11, 24, tzinfo=UTC),
+            executor=self.executor,
             monotonic=lambda: self.seconds,
         )
 
@@ -130,9 +169,15 @@ class Process:
         self.reader = Reader(self._stream, on_assign, on_revoke)
         return self.reader
 
-    def step(self, seconds: float) -> None:
+    def step(self, seconds: float, lands: bool = True) -> None:
+        """One step; `lands`: also to the end of the batch that is being landed, or that it begins to land."""
         self.seconds += seconds
+        # A step with a full buffer waits for the batch that is being landed.
+        if lands or self.worker.waiting > RULE.max_records:
+            self.executor.go_on()
         self.worker.step()
+        if lands:
+            self.executor.go_on()
 
     def be_missed(self) -> None:
         """The group takes its stream partitions away; it does not know yet."""
@@ -184,11 +229,14 @@ class Interleavings(RuleBasedStateMachine):
         self.processes.append(Process(self.stream, self.open_table()))
 
     @precondition(lambda self: self.processes)
-    @rule(data=st.data(), seconds=st.lists(st.sampled_from([0.0, 0.6, 1.1]), min_size=1, max_size=4))
-    def step(self, data: st.DataObject, seconds: list[float]) -> None:
+    @rule(
+        data=st.data(),
+        steps=st.lists(st.tuples(st.sampled_from([0.0, 0.6, 1.1]), st.booleans()), min_size=1, max_size=4),
+    )
+    def step(self, data: st.DataObject, steps: list[tuple[float, bool]]) -> None:
         process = self._any(data)
-        for passed in seconds:
-            process.step(passed)
+        for seconds, lands in steps:
+            process.step(seconds, lands)
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
@@ -202,6 +250,7 @@ class Interleavings(RuleBasedStateMachine):
         process.table.happens[moment] = _raise(LakeAway("the process ends here"))
         try:
             process.step(2)
+            process.step(0)
         except LakeAway:
             self._end(process)
         process.table.happens.clear()
