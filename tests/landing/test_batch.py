@@ -4,7 +4,7 @@ import pytest
 
 from event_stream.errors import OffsetLost
 from event_stream.ports import Record, StreamPartition
-from pipelines.landing.batch import BatchRule, Buffer
+from pipelines.landing.batch import Batch, BatchRule, Buffer
 
 P0, P1 = StreamPartition("c/e", "events", 0), StreamPartition("c/e", "events", 1)
 RULE = BatchRule(max_records=10, max_bytes=1_000, max_age=1.0, max_read=4)
@@ -134,3 +134,45 @@ def test_a_table_that_went_back_stops_the_worker(buffer: Buffer, offset: int | N
     buffer.assign({P0: 5})
     with pytest.raises(OffsetLost, match=r"stands at offset .* of events\[0\], but this worker had landed up to 5"):
         buffer.landed({P0: offset})
+
+
+def landed_in(rule: BatchRule, rate: int, seconds: int, landing: float) -> list[tuple[int, float]]:
+    """Sizes of the batches, and how old the oldest record of each was in the end, where so many records come a second.
+
+    `landing` is how many seconds it takes to land a batch; time goes in steps of 10 ms.
+    """
+    buffer, batches, offset = Buffer(), list[tuple[int, float]](), 0
+    buffer.assign({P0: 0})
+    under_way: tuple[Batch, float, float] | None = None
+    for now in (step / 100 for step in range(seconds * 100)):
+        room = min(rule.room(buffer), rate // 100)
+        buffer.add(records(P0, offset, offset + room), now)
+        offset += room
+        if under_way is not None and now >= under_way[1]:
+            batch, end, since = under_way
+            buffer.landed(batch.next_offsets)
+            batches.append((batch.size, end - since))
+            under_way = None
+        if under_way is None and rule.due(buffer, now):
+            since = buffer.since or 0.0
+            under_way = (buffer.take(), now + landing, since)
+        assert buffer.records <= rule.max_records
+    return batches
+
+
+def test_when_quiet_batches_are_small_and_early() -> None:
+    batches = landed_in(BatchRule(), rate=1_000, seconds=10, landing=0.2)
+    assert max(age for _, age in batches) < 1.3
+    assert max(size for size, _ in batches) < 1_100
+
+
+def test_when_behind_batches_are_as_large_as_they_may_be() -> None:
+    rule = BatchRule(max_records=10_000)
+    sizes = [size for size, _ in landed_in(rule, rate=200_000, seconds=3, landing=0.1)]
+    assert set(sizes[1:]) == {10_000}
+
+
+def test_when_landing_is_slow_batches_grow_instead_of_waiting_longer() -> None:
+    batches = landed_in(BatchRule(max_records=100_000), rate=1_000, seconds=60, landing=5.0)
+    assert max(age for _, age in batches) < 11
+    assert min(size for size, _ in batches[1:]) > 4_000
