@@ -131,10 +131,10 @@ class KafkaWriter:
         if taken == len(messages):
             return
         for record, message in zip(records, messages, strict=True):
-            if (error := message.get("_error")) is not None:
-                self._broken = self._broken or error.fatal()
-                full = error.code() == KafkaError._QUEUE_FULL
-                delivery.refuse(record, _QUEUE_FULL if full else str(error))
+            if (trouble := message.get("_error")) is not None:
+                self._broken = self._broken or trouble.fatal()
+                full = trouble.code() == KafkaError._QUEUE_FULL
+                delivery.refuse(record, _QUEUE_FULL if full else str(trouble))
 
     def _refuse_all(self, records: int) -> "asyncio.Future[Results]":
         future: asyncio.Future[Results] = self._loop.create_future()
