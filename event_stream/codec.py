@@ -1,5 +1,7 @@
 """Records to bytes and back: UTF-8 JSON that any language can read."""
 
+import re
+
 import msgspec
 
 from event_stream.errors import InvalidEvent
@@ -7,6 +9,9 @@ from event_stream.event import INGEST_VERSION, MAX_EVENT_BYTES, NO_PROPERTIES, E
 
 _encoder = msgspec.json.Encoder()
 _event_decoder = msgspec.json.Decoder(Event)
+
+_FIELD = re.compile(r"`\$\.(\w+)|required field `(\w+)`")
+"""How msgspec names the field that is wrong or missing."""
 
 
 class _Version(msgspec.Struct, rename="camel"):
@@ -40,11 +45,11 @@ def decode_event(value: bytes) -> Event:
 def _check_properties(properties: bytes) -> None:
     """What msgspec leaves open in a value that it does not decode."""
     if not properties.lstrip().startswith((b"{", b"null")):
-        raise InvalidEvent("invalid", "Expected `object` - at `$.properties`")
+        raise InvalidEvent("invalid", "Expected `object` - at `$.properties`", "properties")
     try:
         properties.decode()
     except UnicodeDecodeError as error:
-        raise InvalidEvent("undecodable", f"{error} - at `$.properties`") from error
+        raise InvalidEvent("undecodable", f"{error} - at `$.properties`", "properties") from error
 
 
 def _reason(value: bytes, error: Exception) -> InvalidEvent:
@@ -54,7 +59,12 @@ def _reason(value: bytes, error: Exception) -> InvalidEvent:
     try:
         version = _version_decoder.decode(value).ingest_version
     except (msgspec.ValidationError, msgspec.DecodeError):
-        return InvalidEvent("invalid", str(error))
+        return InvalidEvent("invalid", str(error), _field(error))
     if version != INGEST_VERSION:
         return InvalidEvent("unknown_version", f"ingestVersion {version}, this worker reads {INGEST_VERSION}")
-    return InvalidEvent("invalid", str(error))
+    return InvalidEvent("invalid", str(error), _field(error))
+
+
+def _field(error: msgspec.ValidationError) -> str | None:
+    found = _FIELD.search(str(error))
+    return found[1] or found[2] if found else None

@@ -14,12 +14,13 @@ class StreamError(Exception):
 
 
 class InvalidEvent(StreamError):
-    """Bytes of a record that are not an event of a known version."""
+    """Bytes of a record that are not an event of a known version; `field` is the one at fault, as JSON names it."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, field: str | None = None) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.field = field
 
 
 class WriteRefused(StreamError):

@@ -92,6 +92,7 @@ class _Chunk:
                 {
                     "reason": error.reason,
                     "detail": error.detail,
+                    "field": error.field,
                     "body": record.value[:MAX_KEPT_BYTES],
                     "body_length": len(record.value),
                     "body_sha256": hashlib.sha256(record.value).hexdigest(),
