@@ -179,7 +179,8 @@ def test_an_import_killed_in_the_middle_leaves_no_line_out(collector: RecordingC
     collector.before_answer = hold
     program = (
         "import sys; from pathlib import Path; from sites import Site; from logektor.log_import import import_log;"
-        "import_log(Path(sys.argv[1]), Site('example.com', ('pk',), (sys.argv[2],)), sys.argv[3], Path(sys.argv[4]), print)"
+        "site = Site('example.com', ('pk',), (sys.argv[2],));"
+        "import_log(Path(sys.argv[1]), site, sys.argv[3], Path(sys.argv[4]), print)"
     )
     arguments = (str(log), SERVER_KEY, collector.url, str(tmp_path / "state"))
     process = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.DEVNULL)
