@@ -34,7 +34,7 @@ LANDING_SECONDS = Histogram(
 DELAY_SECONDS = Histogram(
     "logektor_landing_delay_seconds",
     "Lag in time: seconds from the broker's timestamp of a batch's oldest record to the end of its commit.",
-    buckets=(*_SECONDS, 60.0, 300.0, 3_600.0),
+    buckets=(0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3_600.0),
 )
 GAPS = Counter("logektor_landing_gaps", "Gaps in the stream that this start of the worker was told to accept.")
 WAITING = Gauge("logektor_landing_waiting_records", "Records that were read and are not landed yet.")
