@@ -6,9 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import collector, measured, startup
+from benchmarks import collector, landing, measured, startup
 
-BENCHMARKS = {"collector": collector.run, "collector_soak": collector.soak, "startup": startup.run}
+BENCHMARKS = {
+    "collector": collector.run,
+    "collector_soak": collector.soak,
+    "landing": landing.run,
+    "startup": startup.run,
+}
 
 
 def main(

@@ -63,7 +63,7 @@ def run(console: Console) -> list[Measured]:
     _require_wrk()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kafka = stack.enter_context(_kafka(home))
+        kafka = stack.enter_context(running_kafka(home))
         collector = stack.enter_context(_collector(home / "one", kafka))
         no_op = stack.enter_context(_no_op())
         idle = _memory(collector.pid)
@@ -89,7 +89,7 @@ def soak(console: Console) -> list[Measured]:
     _require_wrk()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        collector = stack.enter_context(_collector(home / "one", stack.enter_context(_kafka(home))))
+        collector = stack.enter_context(_collector(home / "one", stack.enter_context(running_kafka(home))))
         script = _script(home, "/track", _event(), delay=25)
         _wrk(f"{collector.url}/track", script, 256, 30)
         started = _memory(collector.pid)
@@ -176,11 +176,12 @@ def _require_wrk() -> None:
 
 
 @contextmanager
-def _kafka(home: Path) -> Iterator[str]:
+def running_kafka(home: Path) -> Iterator[str]:
+    """An embedded Kafka; its address."""
     distribution = resolve(StackSettings().kafka_cache.expanduser())
     kafka = EmbeddedKafka(distribution, home / "kafka", free_port())
     kafka.prepare()
-    with _process(kafka.command(), {}):
+    with running(kafka.command(), {}):
         wait_until_ready(kafka.bootstrap_servers, 60)
         yield kafka.bootstrap_servers
 
@@ -196,7 +197,7 @@ def _collector(home: Path, kafka: str, workers: int = 1) -> Iterator[Collector]:
         "LOGEKTOR_KAFKA_BOOTSTRAP_SERVERS": kafka,
         "LOGEKTOR_DEFAULT_SITE": "localhost",
     }
-    with _process([sys.executable, "-m", "ingest_api"], told) as pid:
+    with running([sys.executable, "-m", "ingest_api"], told) as pid:
         _await(f"http://127.0.0.1:{port}/health/ready")
         yield Collector(f"http://127.0.0.1:{port}", pid)
 
@@ -204,13 +205,14 @@ def _collector(home: Path, kafka: str, workers: int = 1) -> Iterator[Collector]:
 @contextmanager
 def _no_op() -> Iterator[str]:
     port = free_port()
-    with _process([sys.executable, "-m", "benchmarks.no_op", str(port)], {}):
+    with running([sys.executable, "-m", "benchmarks.no_op", str(port)], {}):
         _await(f"http://127.0.0.1:{port}/")
         yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
-def _process(command: list[str], told: dict[str, str]) -> Iterator[int]:
+def running(command: list[str], told: dict[str, str]) -> Iterator[int]:
+    """A process that is ended with the block; its process id."""
     process = subprocess.Popen(
         command, env={**os.environ, **told}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
