@@ -17,8 +17,8 @@ class BatchRule:
     when behind as large as its bounds. So at most two batches are in memory.
     """
 
-    max_records: int = 100_000
-    max_bytes: int = 32 * 1024 * 1024
+    max_records: int = 50_000
+    max_bytes: int = 16 * 1024 * 1024
     max_age: float = 1.0
     max_read: int = 10_000
     """Records read at a time."""

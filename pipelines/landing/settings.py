@@ -23,10 +23,10 @@ class LandingSettings(BaseSettings):
         1.0, gt=0, le=60, description="seconds that a record waits at most before its batch is landed"
     )
     landing_max_records: int = Field(
-        100_000, ge=1, description="records of a batch at most; so many more are read while a batch is landed"
+        50_000, ge=1, description="records of a batch at most; so many more are read while a batch is landed"
     )
     landing_max_bytes: int = Field(
-        32 * 1024 * 1024, ge=1, description="bytes of records after which a batch is landed; bounds the memory"
+        16 * 1024 * 1024, ge=1, description="bytes of records after which a batch is landed; bounds the memory"
     )
     landing_reopen_commits: int = Field(
         100, ge=1, description="commits after which the Delta table is opened anew, since a long-held handle gets slow"
