@@ -1,4 +1,4 @@
-"""What assets, checks and sensors are given: the only reader of the environment here."""
+"""What assets, checks and sensors are given; the environment is read here and where retention is scheduled."""
 
 import dagster as dg
 
