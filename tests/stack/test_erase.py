@@ -1,5 +1,7 @@
 """`logektor erase` shows what it finds, asks, and says where something may still be."""
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,18 @@ def test_what_is_to_be_erased_must_be_said(home: Path) -> None:
         "Say which visitor, user or site is to be erased. --visitor, --user and --site say what.",
     )
     assert run(home, "--visitor", "a", "--user", "b")[0] == 2
+
+
+def test_the_examples_of_the_page_run(home: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "erasure.md").read_text(encoding="utf-8")
+    examples = [
+        shlex.split(line)[1:]
+        for block in re.findall(r"^```bash\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
+        if line.startswith("logektor ")
+    ]
+    assert {command for command, *_ in examples} == {"audit", "erase"}
+    # Of those that ask, each is answered; the last word on the tables is the audit's.
+    for command, *words in [*examples, ["audit"]]:
+        result = CliRunner().invoke(app, [command, "--home", str(home), *words], input="y\n")
+        assert result.exit_code == 0, result.output
