@@ -107,7 +107,7 @@ def audit_table(result: Audit) -> RenderableType:
         counts = (each.partition, each.first_offset, each.next_offset, each.events, each.dead_letters, each.removed)
         faults = (each.missing, each.doubled, each.unfinished, each.stray)
         table.add_row(
-            each.stream_id.rpartition("/")[2][:10],
+            each.stream_id.partition("/")[2][:10],
             *(f"{count:,}" for count in counts),
             *(f"[red]{count:,}[/]" if count else "0" for count in faults),
         )

@@ -132,4 +132,5 @@ def reading_past(gaps: Iterable[Gap], on_assign: OnAssign) -> OnAssign:
 
 
 def _cluster(stream_id: str) -> str:
-    return stream_id.rpartition("/")[0]
+    # A topic id may hold a slash itself, a cluster id can't.
+    return stream_id.partition("/")[0]

@@ -51,6 +51,12 @@ def test_a_stream_of_another_cluster_is_not_missed() -> None:
     assert find_gaps({("elsewhere/old", 0): 5}, {HERE: (0, 9)}) == []
 
 
+def test_a_topic_id_may_hold_a_slash() -> None:
+    assert find_gaps({("cluster/Fjoi8Xb0TcKQVAseV1K/Uw", 0): 7}, {HERE: (0, 9)}) == [
+        Gap(("cluster/Fjoi8Xb0TcKQVAseV1K/Uw", 0), "", 7, None)
+    ]
+
+
 def test_each_kind_of_gap_is_found_and_says_where() -> None:
     expired, reused, gone = (
         *find_gaps({KEY: 3}, {HERE: (5, 9)}),
