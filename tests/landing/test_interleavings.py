@@ -100,7 +100,9 @@ class Reader:
         self._on_revoke(places)
 
     def read(self, max_records: int, timeout: float) -> Sequence[Record]:
-        self._read += self.member.read(max_records, timeout)
+        # Apart from the next line: meanwhile `_revoke` may give `_read` another value.
+        read = self.member.read(max_records, timeout)
+        self._read += read
         free = [record for record in self._read if record.place.partition not in self.kept_back][:max_records]
         self._read = [record for record in self._read if record not in free]
         return free
