@@ -6,10 +6,9 @@ from itertools import islice
 
 import msgspec
 
-from ingest_api.almost_json import mended
+from ingest_api.almost_json import UNREADABLE, decoded, mended
 from ingest_api.errors import EventRejected, RequestRefused
 from ingest_api.requests import NDJSON_TYPES
-from ingest_api.tracked_event import UNREADABLE
 
 
 class _Batch(msgspec.Struct):
@@ -86,14 +85,9 @@ def _looks_one_a_line(body: bytes) -> bool:
     """Whether the first line is an object by itself, and not the batch."""
     first = body.lstrip().partition(b"\n")[0]
     try:
-        return "batch" not in _object_decoder.decode(first)
-    except msgspec.ValidationError:
+        return "batch" not in decoded(_object_decoder, first)
+    except (msgspec.ValidationError, *UNREADABLE):
         return False
-    except UNREADABLE:
-        try:
-            return "batch" not in _object_decoder.decode(mended(first))
-        except (ValueError, RecursionError):
-            return False
 
 
 def _lines(body: bytes, max_events: int) -> Sequence[bytes]:

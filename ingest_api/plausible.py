@@ -14,14 +14,14 @@ e, sd of an `engagement`           engagedMs, scrollDepth of the properties, as 
 v and h, the version of the script and its routing by fragments, are left out.
 """
 
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from event_stream.event import MAX_EVENT_BYTES
-from ingest_api.almost_json import mended
+from ingest_api.almost_json import UNREADABLE, decoded
 from ingest_api.errors import EventRejected
-from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
+from ingest_api.tracked_event import TrackedEvent, read_tracked_event
 
 
 class _Claim(msgspec.Struct):
@@ -32,8 +32,6 @@ class _Claim(msgspec.Struct):
 _payload_decoder = msgspec.json.Decoder(dict[str, Any])
 _value_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _claim_decoder = msgspec.json.Decoder(_Claim)
-
-_T = TypeVar("_T")
 
 _MAX_PAYLOAD_BYTES = 4 * MAX_EVENT_BYTES
 """More than an event of ours can have, and no more objects than fit into the memory."""
@@ -90,7 +88,7 @@ def read_payload(body: bytes) -> TrackedEvent:
 def claimed_domain(body: bytes) -> str | None:
     """The site that a payload names, though it may be no event otherwise."""
     try:
-        claim = _decoded(_claim_decoder, body)
+        claim = decoded(_claim_decoder, body)
     except UNREADABLE:
         return None
     domain = claim.d if claim.domain is None else claim.domain
@@ -104,26 +102,12 @@ def _payload(body: bytes) -> dict[str, Any]:
             "too_large", f"The payload is {len(body)} bytes; at most {_MAX_PAYLOAD_BYTES} are allowed.", status=413
         )
     try:
-        said = _decoded(_payload_decoder, body)
+        said = decoded(_payload_decoder, body)
     except msgspec.ValidationError as error:
         raise EventRejected("invalid", f"The payload: {error}.".replace("`", "")) from error
     except UNREADABLE as error:
         raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
     return {_SHORT.get(name, name): value for name, value in said.items()}
-
-
-def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
-    """The script writes half a character where a page cuts a text within an emoji. Raises what UNREADABLE lists."""
-    try:
-        return decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except UNREADABLE as error:
-        try:
-            almost = mended(body)
-        except (ValueError, RecursionError):
-            raise error from None
-        return decoder.decode(almost)
 
 
 def _properties(said: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +125,7 @@ def _json(said: object) -> object:
     if not isinstance(said, str):
         return said
     try:
-        return _decoded(_value_decoder, said.encode())
+        return decoded(_value_decoder, said.encode())
     except UNREADABLE:
         return said
 

@@ -26,10 +26,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from event_stream.event import MAX_EVENT_BYTES
-from ingest_api.almost_json import mended
+from ingest_api.almost_json import UNREADABLE, decoded
 from ingest_api.batch_body import require_few_events, require_few_values
 from ingest_api.errors import EventRejected
-from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
+from ingest_api.tracked_event import TrackedEvent, read_tracked_event
 
 KINDS = ("track", "page", "identify", "screen", "group", "alias")
 
@@ -180,22 +180,13 @@ def read_message(
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
-    """Raises msgspec.ValidationError where it is something else, EventRejected where it is not even nearly JSON.
-
-    The SDKs send hundreds of messages together and drop them all when they are refused: half a character in one of
-    them must not cost the others.
-    """
+    """Raises msgspec.ValidationError where it is something else, EventRejected where it is not even nearly JSON."""
     try:
-        return decoder.decode(body)
+        return decoded(decoder, body)
     except msgspec.ValidationError:
         raise
     except UNREADABLE as error:
-        try:
-            return decoder.decode(mended(body))
-        except msgspec.ValidationError:
-            raise
-        except (ValueError, *UNREADABLE):
-            raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
+        raise EventRejected("undecodable", f"The body is not JSON in UTF-8: {error}.") from error
 
 
 def _misfit(complaint: str) -> EventRejected:

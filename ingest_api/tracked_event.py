@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from event_stream.event import NO_PROPERTIES, EventId, Identifier, Language, Name, Pixels, Title, UserAgent
-from ingest_api.almost_json import mended
+from ingest_api.almost_json import UNREADABLE, decoded
 from ingest_api.errors import EventRejected
 
 Id = Identifier | int
@@ -111,14 +111,11 @@ _claim_decoder = msgspec.json.Decoder(_Claim)
 _LONGEST_SHOWN = 80
 """Characters of a value that an answer repeats."""
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for bytes that are no JSON."""
-
 
 def read_tracked_event(body: bytes) -> TrackedEvent:
     """The event that the bytes are, or almost are. Raises EventRejected."""
     try:
-        event = _decode(body)
+        event = decoded(_event_decoder, body)
         if not body.isascii():
             # Properties are taken over as they are, so nobody else has looked at their encoding.
             body.decode()
@@ -134,19 +131,6 @@ def read_tracked_event(body: bytes) -> TrackedEvent:
     if properties == b"null":
         return msgspec.structs.replace(event, properties=NO_PROPERTIES)
     raise EventRejected("invalid", f"properties: expected an object{_shown(body, 'properties')}.", "properties")
-
-
-def _decode(body: bytes) -> TrackedEvent:
-    try:
-        return _event_decoder.decode(body)
-    except msgspec.ValidationError:
-        raise
-    except UNREADABLE as error:
-        try:
-            almost = mended(body)
-        except (ValueError, RecursionError):
-            raise error from None
-        return _event_decoder.decode(almost)
 
 
 def read_whole_batch(body: bytes, one_a_line: bool) -> Sequence[TrackedEvent] | None:

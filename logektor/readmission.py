@@ -28,11 +28,11 @@ from event_stream.ports import OutgoingRecord
 from event_stream.rejection import decode_rejection
 from event_stream.topics import EVENTS, event_key
 from ingest_api.admission import Grant
-from ingest_api.almost_json import mended
+from ingest_api.almost_json import UNREADABLE, mended
 from ingest_api.errors import EventRejected
 from ingest_api.plausible import read_payload
 from ingest_api.segment import KINDS, read_message
-from ingest_api.tracked_event import UNREADABLE, TrackedEvent, read_tracked_event
+from ingest_api.tracked_event import TrackedEvent, read_tracked_event
 from ingest_api.validation import Sender, Stamper, encode_bounded
 from lake.dead_letters import DeadLetter
 from sites import Site, Sites
