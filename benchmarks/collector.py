@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -19,7 +19,7 @@ import httpx
 import psutil
 from rich.console import Console
 
-from benchmarks.measured import Measured, at_least, at_most
+from benchmarks.measured import Measured, at_least, at_most, highest_memory
 from event_stream.kafka_ends import read_ends
 from event_stream.topics import EVENTS
 from logektor.embedded_kafka import EmbeddedKafka, free_port, resolve, wait_until_ready
@@ -68,7 +68,7 @@ def run(console: Console) -> list[Measured]:
         no_op = stack.enter_context(_no_op())
         idle = _memory(collector.pid)
         results = []
-        with _highest_memory(collector.pid) as highest:
+        with highest_memory(partial(_memory, collector.pid)) as highest:
             for connections in LEAST_SHARES:
                 results += _shares(console, home, collector, no_op, connections)
             most = results[3].value  # the collector at 256 connections
@@ -93,7 +93,7 @@ def soak(console: Console) -> list[Measured]:
         script = _script(home, "/track", _event(), delay=25)
         _wrk(f"{collector.url}/track", script, 256, 30)
         started = _memory(collector.pid)
-        with _highest_memory(collector.pid) as highest:
+        with highest_memory(partial(_memory, collector.pid)) as highest:
             load = _wrk(f"{collector.url}/track", script, 256, SOAK_SECONDS)
         console.print(f"{load.rate:,.0f} events/s over {SOAK_SECONDS} s")
         ended = _memory(collector.pid)
@@ -259,21 +259,3 @@ def _wrk(url: str, script: Path, connections: int, seconds: int) -> Load:
 def _memory(pid: int) -> int:
     """Bytes of the process that takes requests: granian's child."""
     return max(child.memory_info().rss for child in psutil.Process(pid).children())
-
-
-@contextmanager
-def _highest_memory(pid: int) -> Iterator[list[int]]:
-    highest = [0]
-    stopping = threading.Event()
-
-    def watch() -> None:
-        while not stopping.wait(0.1):
-            highest.append(_memory(pid))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield highest
-    finally:
-        stopping.set()
-        thread.join()

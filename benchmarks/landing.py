@@ -3,10 +3,8 @@
 import os
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -20,7 +18,7 @@ from rich.console import Console
 
 from benchmarks import spark
 from benchmarks.collector import running, running_kafka
-from benchmarks.measured import Measured, at_least, at_most
+from benchmarks.measured import Measured, at_least, at_most, highest_memory
 from event_stream.codec import encode_event
 from event_stream.event import INGEST_VERSION, Event
 from event_stream.kafka_topics import ensure_topics
@@ -135,7 +133,10 @@ def _land(home: Path, kafka: str) -> int:
     """Lands everything with the real process; its highest RSS in bytes."""
     told = {"LOGEKTOR_HOME": str(home), "LOGEKTOR_KAFKA_BOOTSTRAP_SERVERS": kafka}
     deadline = time.monotonic() + SECONDS
-    with running([sys.executable, "-m", "pipelines.landing"], told) as pid, _highest_memory(pid) as highest:
+    with (
+        running([sys.executable, "-m", "pipelines.landing"], told) as pid,
+        highest_memory(lambda: int(psutil.Process(pid).memory_info().rss)) as highest,
+    ):
         while count_landed(Lake(str(home / "lake")))[EVENT] < RECORDS:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"the worker did not land {RECORDS:,} events within {SECONDS:g} s")
@@ -153,25 +154,6 @@ def _rate(table: Path) -> float:
             commits.append((entry["timestamp"] / 1_000, rows))
     (first, before), (last, _) = min(commits), max(commits)
     return (sum(rows for _, rows in commits) - before) / (last - first)
-
-
-@contextmanager
-def _highest_memory(pid: int) -> Iterator[list[int]]:
-    highest = [0]
-    stopping = threading.Event()
-    process = psutil.Process(pid)
-
-    def watch() -> None:
-        while not stopping.wait(0.1):
-            highest.append(process.memory_info().rss)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield highest
-    finally:
-        stopping.set()
-        thread.join()
 
 
 def _load() -> str:

@@ -3,7 +3,9 @@
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -57,3 +59,22 @@ def commit() -> str:
     """The commit that was measured; `+` where the tree has changes."""
     described = ["git", "describe", "--always", "--dirty=+", "--abbrev=10"]
     return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
+
+
+@contextmanager
+def highest_memory(memory: Callable[[], int]) -> Iterator[list[int]]:
+    """What `memory` answers in bytes, ten times a second from here to the end of the block; the first is 0."""
+    seen = [0]
+    stopping = threading.Event()
+
+    def watch() -> None:
+        while not stopping.wait(0.1):
+            seen.append(memory())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stopping.set()
+        thread.join()
