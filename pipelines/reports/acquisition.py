@@ -1,4 +1,4 @@
-"""Where a visitor came from: the source and its channel, from the referrer and the campaign parameters."""
+"""Where a visitor came from: source, medium and channel, from the referrer and the campaign parameters."""
 
 import re
 from functools import lru_cache
@@ -40,14 +40,35 @@ _OF_MEDIUM = {
     for medium in media
 }
 
-_CLICK_ID = r"(?:^|&)(?:gclid|msclkid)="
-"""Google and Bing add it to the addresses of their advertisements."""
+CLICK_IDS = (
+    "dclid",
+    "epik",
+    "fbclid",
+    "gbraid",
+    "gclid",
+    "li_fat_id",
+    "msclkid",
+    "rdt_cid",
+    "ttclid",
+    "twclid",
+    "wbraid",
+    "yclid",
+)
+"""Parameters by which advertising networks tell that a visitor came from them; the collector keeps the same."""
 
-_ACQUISITION = pl.Struct({"source": pl.String(), "channel": pl.String()})
+_OF_SEARCH_ADS = ("gbraid", "gclid", "msclkid", "wbraid", "yclid")
+"""Google, Bing and Yandex add them to the addresses of their advertisements; the others mark free posts too."""
+
+_ACQUISITION = pl.Struct({"source": pl.String(), "medium": pl.String(), "channel": pl.String()})
 
 
-def with_source_and_channel(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds source and channel to rows with site, host, query, referrer_host, utm_source and utm_medium.
+def click_id(query_string: pl.Expr) -> pl.Expr:
+    """The name of the first click id in a query string, in small letters; null where there is none."""
+    return query_string.str.extract(rf"(?i)(?:^|&)({'|'.join(CLICK_IDS)})=").str.to_lowercase()
+
+
+def with_acquisition(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds source, medium and channel to rows with site, host, query, referrer_host, click_id and utm_*.
 
     The source is utm_source, else the parameter ref, else the referrer's host, each by its name in
     known_sources.toml or as it is; the site's own hosts are no source. Nothing of that: Direct / None.
@@ -59,7 +80,7 @@ def with_source_and_channel(rows: pl.LazyFrame) -> pl.LazyFrame:
         pl.coalesce("utm_source", parameter(pl.col("query"), "ref")),
         pl.when(~_is_own_host(referring)).then(referring),
         pl.col("utm_medium").str.to_lowercase(),
-        pl.col("query").str.contains(_CLICK_ID).fill_null(False),
+        pl.col("click_id").is_in(_OF_SEARCH_ADS).fill_null(False),
     )
     return rows.with_columns(acquired.struct.unnest())
 
@@ -72,16 +93,31 @@ def _is_own_host(referring: pl.Expr) -> pl.Expr:
 
 
 @lru_cache(maxsize=100_000)
-def _acquire(named: str | None, referring: str | None, medium: str | None, clicked_ad: bool) -> dict[str, str]:
+def _acquire(named: str | None, referring: str | None, medium: str | None, clicked_ad: bool) -> dict[str, str | None]:
     known = find_name(named) if named else find_host(referring) if referring else None
     source = known.name if known else named or referring
     kind = known.kind if known else None
-    return {"source": source or DIRECT_SOURCE, "channel": _channel(source, kind, medium or "", clicked_ad)}
+    # A click on a network's advertisement in its search.
+    clicked_ad = clicked_ad and kind == "search"
+    return {
+        "source": source or DIRECT_SOURCE,
+        "medium": medium or _medium(source, kind, clicked_ad),
+        "channel": _channel(source, kind, medium or "", clicked_ad),
+    }
+
+
+def _medium(source: str | None, kind: str | None, clicked_ad: bool) -> str | None:
+    """The medium where no campaign names one, as Google Analytics does."""
+    if clicked_ad:
+        return "cpc"
+    if kind == "search":
+        return "organic"
+    return "referral" if source else None
 
 
 def _channel(source: str | None, kind: str | None, medium: str, clicked_ad: bool) -> str:
-    """The channel, as Plausible and Google Analytics name them. `clicked_ad`: a search engine's click id was there."""
+    """The channel, as Plausible and Google Analytics name them."""
     of_medium = _OF_MEDIUM.get(medium)
-    if (kind == "search" and clicked_ad) or (of_medium is None and _PAID_MEDIUM.fullmatch(medium)):
+    if clicked_ad or (of_medium is None and _PAID_MEDIUM.fullmatch(medium)):
         return _PAID.get(kind or "", "Paid Other")
     return of_medium or _UNPAID.get(kind or "") or ("Referral" if source else DIRECT)

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
-from pipelines.reports.acquisition import with_source_and_channel
+from pipelines.reports.acquisition import click_id, with_acquisition
 from pipelines.reports.addresses import host, parameter, path, query
+from pipelines.reports.engagement import engaged_ms, scroll_depth
 from pipelines.reports.report import shaped
 from pipelines.reports.user_agents import agent
+
+CAMPAIGN_PARAMETERS = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
 _INSTANT = pl.Datetime("us", "UTC")
 
@@ -35,11 +38,18 @@ EVENTS = TableSpec(
         Column("host", pl.String(), "the host of url, in small letters"),
         Column("path", pl.String(), "the path of url, else the subject of type page; as sent"),
         Column("referrer", pl.String(), "the address that led to the page"),
+        Column("referrer_host", pl.String(), "the host of referrer, in small letters; the site's own too"),
         Column("source", pl.String(), "where this event's address and referrer say it came from; Direct / None"),
         Column("channel", pl.String(), "the kind of source, such as Organic Search, Referral or Direct"),
+        Column(
+            "medium", pl.String(), "utm_medium in small letters, else cpc, organic or referral; null = Direct / None"
+        ),
         Column("utm_source", pl.String(), "the campaign parameter of url, decoded"),
         Column("utm_medium", pl.String(), "the campaign parameter of url, decoded"),
         Column("utm_campaign", pl.String(), "the campaign parameter of url, decoded"),
+        Column("utm_term", pl.String(), "the campaign parameter of url, decoded"),
+        Column("utm_content", pl.String(), "the campaign parameter of url, decoded"),
+        Column("click_id", pl.String(), "the name of the advertising network's click id in url, such as gclid"),
         Column("title", pl.String(), "the page's title"),
         Column("language", pl.String(), "the visitor's language", "BCP 47"),
         Column("screen_width", pl.Int32(), "width of the screen", "CSS pixels"),
@@ -50,6 +60,8 @@ EVENTS = TableSpec(
         Column("os", pl.String(), "family of the operating system; null = unknown"),
         Column("device", pl.String(), "Desktop, Mobile or Tablet; null = unknown"),
         Column("clock_adjusted", pl.Boolean(), "occurred_at was impossible and is received_at instead"),
+        Column("engaged_ms", pl.Int64(), "of an engagement: how long the page was in view and focused", "ms"),
+        Column("scroll_depth", pl.Int32(), "of an engagement: the deepest part of the page seen so far", "%"),
         Column("properties", pl.String(), "what else the site says, a JSON object"),
         Column("stream_id", pl.String(), "where it was landed from: cluster and topic"),
         Column("kafka_partition", pl.Int32(), "where it was landed from: stream partition"),
@@ -72,13 +84,14 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
         path=pl.coalesce(path(url), pl.when(pl.col("subject_type") == "page").then("subject_id")),
         query=query(url),
         referrer_host=host(pl.col("referrer")),
+        engaged_ms=engaged_ms(),
+        scroll_depth=scroll_depth(),
     ).with_columns(
         pl.col("is_bot").fill_null(False),
-        utm_source=parameter(pl.col("query"), "utm_source"),
-        utm_medium=parameter(pl.col("query"), "utm_medium"),
-        utm_campaign=parameter(pl.col("query"), "utm_campaign"),
+        *(parameter(pl.col("query"), name).alias(name) for name in CAMPAIGN_PARAMETERS),
+        click_id=click_id(pl.col("query")),
     )
-    return shaped(with_source_and_channel(parts), EVENTS)
+    return shaped(with_acquisition(parts), EVENTS)
 
 
 def local_date(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:

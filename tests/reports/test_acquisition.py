@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from ingest_api import kept_address
+from pipelines.reports.acquisition import CLICK_IDS
 from pipelines.reports.clean_events import enrich
 from pipelines.reports.known_sources import KnownSource, find_host, find_name
 from tests.reports.rows import SITE, raw
@@ -81,6 +83,43 @@ def test_campaign_parameters_come_before_the_referrer(query: str, source: str, c
 def test_a_click_id_tells_a_paid_search_from_a_free_one() -> None:
     assert acquired(url=f"{PAGE}?gclid=x", referrer="https://www.google.com/") == ("Google", "Paid Search")
     assert acquired(url=f"{PAGE}?gclid=x", referrer="https://www.blog.org/") == ("blog.org", "Referral")
+
+
+def test_every_click_id_that_the_collector_keeps_is_told() -> None:
+    assert frozenset(CLICK_IDS) == kept_address.CLICK_IDS
+
+
+@pytest.mark.parametrize(
+    ("query", "click_id"),
+    [
+        ("gclid=x", "gclid"),
+        ("utm_source=a&FBCLID=x&gclid=y", "fbclid"),
+        ("notgclid=x", None),
+        ("gclidx=1", None),
+        ("", None),
+    ],
+)
+def test_the_click_id_is_told_by_its_name(query: str, click_id: str | None) -> None:
+    assert enrich(raw({"url": f"{PAGE}?{query}"}), {}).collect()["click_id"].to_list() == [click_id]
+
+
+@pytest.mark.parametrize(
+    ("query", "referrer", "medium"),
+    [
+        ("utm_source=a&utm_medium=E-Mail", None, "e-mail"),
+        ("gclid=x", "https://www.google.com/", "cpc"),
+        ("gclid=x&utm_medium=display", "https://www.google.com/", "display"),
+        ("", "https://www.google.com/", "organic"),
+        ("", "https://www.blog.org/", "referral"),
+        ("ref=blog.org", None, "referral"),
+        ("", None, None),
+    ],
+)
+def test_the_medium_is_the_campaigns_or_follows_from_the_source(
+    query: str, referrer: str | None, medium: str | None
+) -> None:
+    row = {"url": f"{PAGE}?{query}", "referrer": referrer}
+    assert enrich(raw(row), {}).collect()["medium"].to_list() == [medium]
 
 
 def test_every_known_source_is_found_by_its_name_and_hosts() -> None:

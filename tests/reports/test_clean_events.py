@@ -97,7 +97,47 @@ def test_campaign_parameters_are_decoded() -> None:
     url = "https://example.com/?a=b&utm_source=news%20letter&utm_medium=E-Mail&utm_campaign=f%C3%BCr+alle#utm_source=no"
     names = ("utm_source", "utm_medium", "utm_campaign")
     assert clean({"url": url}).select(names).row(0) == ("news letter", "E-Mail", "für alle")
+    assert clean({"url": "https://example.com/?utm_content=b&utm_term=a+b"}).select("utm_term", "utm_content").row(
+        0
+    ) == ("a b", "b")
     assert clean({"url": "https://example.com/?xutm_source=a&utm_medium="}).select(names).row(0) == (None, None, None)
+
+
+def test_the_referrers_host_is_in_small_letters_and_may_be_the_sites_own() -> None:
+    rows: tuple[dict[str, Any], ...] = (
+        {"referrer": "https://Blog.Org:8080/a"},
+        {"referrer": "https://example.com/a"},
+        {"referrer": "-"},
+        {},
+    )
+    assert column("referrer_host", *rows) == ["blog.org", "example.com", None, None]
+
+
+@pytest.mark.parametrize(
+    ("properties", "engaged_ms", "scroll_depth"),
+    [
+        ('{"engagedMs":5021,"scrollDepth":87}', 5021, 87),
+        ('{"a":"\\"engagedMs\\":1","engagedMs":0,"scrollDepth":100.0}', 0, 100),
+        ('{"engagedMs":-1,"scrollDepth":101}', None, None),
+        ('{"engagedMs":1e20,"scrollDepth":"deep"}', None, None),
+        ('{"engagedMs":"NaN","scrollDepth":[7]}', None, None),
+        ('{"engagedMs":true,"scrollDepth":null}', None, None),
+        ('{"parts":{"engagedMs":5}}', None, None),
+        ("[5021, 87]", None, None),
+        ("{", None, None),
+        (None, None, None),
+    ],
+)
+def test_an_engagement_says_how_long_and_how_far(
+    properties: str | None, engaged_ms: int | None, scroll_depth: int | None
+) -> None:
+    row = {"action": "engagement", "properties": properties}
+    assert clean(row).select("engaged_ms", "scroll_depth").row(0) == (engaged_ms, scroll_depth)
+
+
+def test_only_engagements_are_asked_for_their_engagement() -> None:
+    row = {"action": "play", "properties": '{"engagedMs":5021,"scrollDepth":87}'}
+    assert clean(row).select("engaged_ms", "scroll_depth").row(0) == (None, None)
 
 
 @pytest.mark.parametrize(
