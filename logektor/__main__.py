@@ -1,25 +1,20 @@
 """The command line: `logektor --help`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from event_stream.errors import StreamError
-from lake.errors import LakeError
 from lake.location import Lake
-from logektor.errors import NotRunning, StackError
-from logektor.homes import home_in_use
+from logektor.errors import NotRunning
+from logektor.sentences import Home, sentences, settings_from, settings_in_use, stop
 from logektor.settings import StackSettings
-from query_api.tokens import TokenError
+from logektor.table_commands import tables_app
 from sites import SitesError, load_sites, register_site
 
 if TYPE_CHECKING:
@@ -34,11 +29,8 @@ app = typer.Typer(
 )
 sites_app = typer.Typer(help="The sites that may send events.", no_args_is_help=True)
 app.add_typer(sites_app, name="sites")
+app.add_typer(tables_app)
 
-Home = Annotated[
-    Path | None,
-    typer.Option(help="Folder of everything that is kept. Else LOGEKTOR_HOME, the running Logektor's, ./var."),
-]
 OfSite = Annotated[str | None, typer.Option(help="Only of this site.")]
 FirstDay = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Only landed on this day (UTC) or later.")
@@ -71,7 +63,7 @@ def up(
             "dagster_port": dagster_port,
             "kafka_port": kafka_port,
         }
-        run_stack(_settings(**options), demo, Console(highlight=False))
+        run_stack(settings_from(**options), demo, Console(highlight=False))
 
 
 @app.command()
@@ -83,7 +75,7 @@ def status(
     from logektor.status import look, status_screen
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         seen = look(settings)
         if as_json:
             typer.echo(seen.as_json())
@@ -106,7 +98,7 @@ def import_(
     from logektor.log_import import import_log
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         registered = register_site(settings.sites_file, site, time_zone)
         console = Console(highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -135,7 +127,7 @@ def audit(home: Home = None) -> None:
     from logektor.screens import audit_table
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         result = audit_lake(Lake(settings.lake))
         Console(highlight=False).print(audit_table(result))
         raise typer.Exit(0 if result.exact else 1)
@@ -157,7 +149,7 @@ def dead_letters(
     from logektor import dead_letter_screens as screens
 
     with sentences():
-        lake, selection = Lake(_settings_in_use(home).lake), _selection(reason, site, first_day, last_day)
+        lake, selection = Lake(settings_in_use(home).lake), _selection(reason, site, first_day, last_day)
         if reason is not None or show:
             letters = latest_letters(lake, selection, limit)
             said = screens.as_json(letters) if as_json else screens.letters_screen(letters)
@@ -185,7 +177,7 @@ def replay_(
     from logektor.replay import look_ahead, replay_to_kafka
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         lake, selection = Lake(settings.lake), _selection(reason, site, first_day, last_day)
         sites, kafka = load_sites(settings.sites_file), _kafka(settings)
         console = Console(highlight=False, quiet=as_json)
@@ -222,11 +214,11 @@ def erase(
     from pipelines.reports.all_reports import load_reports
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         try:
             wanted = Wanted(visitor, user, site)
         except ValueError as error:
-            _stop(f"{error} --visitor, --user and --site say what.", 2)
+            stop(f"{error} --visitor, --user and --site say what.", 2)
         lake, console = Lake(settings.lake), Console(highlight=False)
         found = look(lake, wanted)
         console.print(found_screen(wanted, found))
@@ -258,7 +250,7 @@ def sites_add(
     from logektor.sites_screens import site_screen
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         site = register_site(settings.sites_file, domain, time_zone)
         running = read_running(settings.home) if is_running(settings.home) else None
         collector = running.urls["collector"] if running else settings.collector_url
@@ -272,7 +264,7 @@ def sites_list(home: Home = None) -> None:
     from logektor.sites_screens import sites_table
 
     with sentences():
-        settings = _settings_in_use(home)
+        settings = settings_in_use(home)
         sites = load_sites(settings.sites_file)
         if sites:
             Console(highlight=False).print(sites_table(sites))
@@ -287,39 +279,11 @@ def sites_check(
 ) -> None:
     """Say whether sites.toml is fine; the exit code says too."""
     with sentences():
-        file = file or _settings_in_use(home).sites_file
+        file = file or settings_in_use(home).sites_file
         sites = load_sites(file)
         if not sites:
             raise SitesError(f"{file}: no site is declared. Add one with `logektor sites add DOMAIN`.")
         typer.echo(f"{file} is fine: {', '.join(site.domain for site in sites)}.")
-
-
-@contextmanager
-def sentences() -> Iterator[None]:
-    """Turns an expected failure into its sentence on stderr: exit code 2 for settings, 1 for the rest."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "LOGEKTOR_" + "_".join(str(part) for part in first["loc"]).upper()
-        _stop(f"{name} = {first['input']!r}: {first['msg']}.", 2)
-    except (StackError, SitesError, TokenError, LakeError, StreamError) as error:
-        _stop(str(error))
-
-
-def _stop(sentence: str, code: int = 1) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(code)
-
-
-def _settings(**options: object) -> StackSettings:
-    given = {name: value for name, value in options.items() if value is not None}
-    return StackSettings(**given)  # type: ignore[arg-type] # checked by pydantic
-
-
-def _settings_in_use(home: Path | None) -> StackSettings:
-    settings = _settings(home=home)
-    return settings.model_copy(update={"home": home_in_use(settings)})
 
 
 def _selection(

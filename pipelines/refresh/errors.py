@@ -17,7 +17,13 @@ class RawEventsExpired(RefreshError):
 
     def __init__(self, days: Sequence[date], first_whole_day: date) -> None:
         super().__init__(
-            f"{', '.join(map(str, days))} can't be made anew: raw events of days before {first_whole_day} may have "
+            f"{_listed(days)} can't be made anew: raw events of days before {first_whole_day} may have "
             "expired, and would be missing. The table events keeps what it has of them; its reports can be built again."
         )
         self.days = days
+
+
+def _listed(days: Sequence[date]) -> str:
+    if len(days) <= 3:
+        return ", ".join(map(str, days))
+    return f"{len(days)} days from {days[0]} to {days[-1]}"
