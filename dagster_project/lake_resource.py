@@ -7,14 +7,15 @@ import dagster as dg
 from pydantic import Field
 
 from lake.location import Lake
-from sites import load_sites
+from sites import Sites, load_sites
 
 
 class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it answers itself
     """Where the tables and the sites are."""
 
     uri: str = Field(description="the lake: a folder or s3://…")
-    sites_file: str = Field(description="sites.toml; it says when a site's days begin")
+    sites_file: str = Field(description="sites.toml; it says when a site's days begin, and its goals")
+    query_url: str | None = Field(default=None, description="where reports are read, for links to them")
 
     @property
     def lake(self) -> Lake:
@@ -26,6 +27,10 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it ans
         """The key of what the table `removals` says of erasures."""
         return Path(self.sites_file).with_name("removals_key")
 
+    def sites(self) -> Sites:
+        """The sites, as sites.toml says now. Raises SitesError."""
+        return load_sites(Path(self.sites_file))
+
     def time_zones(self) -> Mapping[str, str]:
         """IANA time zone by site, as sites.toml says now. Raises SitesError."""
-        return load_sites(Path(self.sites_file)).time_zones()
+        return self.sites().time_zones()

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -23,6 +23,20 @@ class DagsterSettings(BaseSettings):
     )
     retention_dead_letters_days: int | None = Field(
         None, ge=1, description="days that dead letters are kept after they were landed. Unset: for ever"
+    )
+    dead_letter_share: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="share of dead letters among what was landed today and yesterday (UTC), above which a check warns",
+    )
+    query_url: str | None = Field(
+        None, description="address of the query API as a browser reaches it: tables link to their reports. `up` sets it"
+    )
+    alert_webhook: SecretStr | None = Field(
+        None,
+        description="URL that gets a POST of JSON when a run or a check fails, when tables fall behind, and when it is "
+        "over. Unset: nobody is told",
     )
     up_pid: int | None = Field(None, description="process id of the `logektor up` that started this; set by it alone")
 

@@ -26,6 +26,7 @@ def environment(settings: StackSettings, up_pid: int) -> Mapping[str, str]:
         "LOGEKTOR_COLLECTOR_URL": settings.collector_url,
         "LOGEKTOR_QUERY_HOST": settings.host,
         "LOGEKTOR_QUERY_PORT": str(settings.query_port),
+        "LOGEKTOR_QUERY_URL": settings.query_url,
         "LOGEKTOR_DEFAULT_SITE": settings.default_site,
         "LOGEKTOR_UP_PID": str(up_pid),
         "DAGSTER_HOME": str(settings.home / "dagster"),

@@ -12,5 +12,5 @@ def resources() -> dg.Definitions:
     """The lake of the home, and runs of one process each: tables are built one after the other anyway."""
     settings = DagsterSettings()
     warn_beside_up(settings)
-    lake = LakeResource(uri=settings.lake, sites_file=str(settings.sites_file))
+    lake = LakeResource(uri=settings.lake, sites_file=str(settings.sites_file), query_url=settings.query_url)
     return dg.Definitions(resources={"lake": lake}, executor=dg.in_process_executor)

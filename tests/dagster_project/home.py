@@ -10,6 +10,8 @@ from dagster_project.lake_resource import LakeResource
 from lake.location import Lake
 from tests.refresh.landing import Landing
 
+QUERY_URL = "http://query.example"
+
 
 class Home:
     """One folder; `instance` remembers runs and partitions."""
@@ -19,7 +21,7 @@ class Home:
         self.instance = instance
         self.lake = Lake(str(folder / "lake"))
         self.landing = Landing(self.lake)
-        self.resource = LakeResource(uri=self.lake.uri, sites_file=str(folder / "sites.toml"))
+        self.resource = LakeResource(uri=self.lake.uri, sites_file=str(folder / "sites.toml"), query_url=QUERY_URL)
         self.definitions = dg.Definitions.merge(
             dg.Definitions(assets=list(defs().assets or []), asset_checks=list(defs().asset_checks or [])),
             dg.Definitions(resources={"lake": self.resource}, executor=dg.in_process_executor),

@@ -1,5 +1,6 @@
 """From landed events to reports as the sensor and the assets do it."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import dagster as dg
@@ -7,10 +8,12 @@ import polars as pl
 import pytest
 
 from dagster_project.defs.reports.sensors import MAX_RUNS, PAUSE, PAUSE_AFTER_FAILURES
+from dagster_project.lake_retry import RETRIES
 from dagster_project.table_asset import BuildConfig
+from lake.errors import LakeAway
 from lake.events_table import EventsTable
 from lake.report_table import ReportTable
-from lake.table_version import open_version
+from lake.table_version import Origin, TableVersion, open_version
 from pipelines.refresh.events import take_in
 from pipelines.refresh.reports import build
 from pipelines.reports.all_reports import REPORTS
@@ -175,17 +178,18 @@ def test_a_refresh_that_fails_half_way_leaves_whole_days_and_is_finished_by_the_
     (request,) = requests(home.look())
     replace = ReportTable.replace
 
-    def replace_one_day(table: ReportTable, day: date, rows: pl.DataFrame, revision: int) -> bool:
-        if "visits" in rows.columns and day == NEXT_DAY:
+    def replace_sessions(table: ReportTable, seen: TableVersion, origins: Mapping[date, Origin], rows: pl.DataFrame) -> None:
+        if seen.spec.name != SESSIONS.name:
             raise OSError("No space left on device")
-        return replace(table, day, rows, revision)
+        replace(table, seen, origins, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ReportTable, "replace", replace_one_day)
+        patch.setattr(ReportTable, "replace", replace_sessions)
         assert not home.run(request, raise_on_error=False).success
-    assert events_in_traffic(home) == {DAY: 1}
+    assert events_in_traffic(home) == {}
+    assert open_version(home.lake, SESSIONS.spec).days == {DAY, NEXT_DAY}
     (again,) = requests(home.look())
-    assert days_of(again) == ("2026-11-21", "2026-11-21")
+    assert days_of(again) == ("2026-11-20", "2026-11-21")
     home.run(again)
     assert events_in_traffic(home) == {DAY: 1, NEXT_DAY: 1}
 
@@ -227,3 +231,70 @@ def test_reports_are_not_built_from_events_with_a_repeated_key(home: Home) -> No
     assert dg.AssetCheckKey(dg.AssetKey("events"), "key_is_unique") in failed
     assert events_in_traffic(home) == {}
     assert open_version(home.lake, SESSIONS.spec).number == -1
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_lake_that_is_away_for_a_moment_is_tried_again_by_the_same_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_project.lake_retry.WAIT_SECONDS", 0.0)
+    home.landing.land(on(DAY), on(NEXT_DAY))
+    (request,) = requests(home.look())
+    away = {EventsTable: [True], ReportTable: [False, True]}
+
+    def once_away(owner: type, method: str) -> None:
+        written = getattr(owner, method)
+
+        def write(*arguments: object) -> object:
+            if away[owner] and away[owner].pop(0):
+                raise LakeAway("the disk was away")
+            return written(*arguments)
+
+        monkeypatch.setattr(owner, method, write)
+
+    once_away(EventsTable, "append")
+    once_away(ReportTable, "replace")
+    result = home.run(request)
+    assert result.success
+    retries = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]
+    assert [event.step_key for event in retries] == ["events", "sessions"]
+    assert events_in_traffic(home) == {DAY: 1, NEXT_DAY: 1}
+    assert isinstance(home.look(), dg.SkipReason)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_lake_that_stays_away_ends_the_run_and_leaves_no_half_written_day(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_project.lake_retry.WAIT_SECONDS", 0.0)
+    home.landing.land(on(DAY))
+    (request,) = requests(home.look())
+
+    def away(*_: object) -> None:
+        raise LakeAway("the disk is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EventsTable, "append", away)
+        result = home.run(request, raise_on_error=False)
+    assert not result.success
+    assert len([e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_RESTARTED]) == RETRIES
+    assert open_version(home.lake, EVENTS).days == frozenset()
+    home.run(requests(home.look())[0])
+    assert events_in_traffic(home) == {DAY: 1}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_a_report_links_to_its_rows_of_the_day(home: Home) -> None:
+    home.landing.land(on(DAY))
+    result = home.run(requests(home.look())[0])
+    metadata = {
+        event.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+    assert metadata["traffic"]["read it"] == dg.MetadataValue.url(
+        "http://query.example/api/reports/traffic?site=example.com&from=2026-11-20&to=2026-11-20"
+    )
+    assert "read it" not in metadata["sessions"]
+    assert metadata["traffic"]["rows of 30 days"] == dg.MetadataValue.text(" " * 29 + "█ up to 1")
+    assert metadata["traffic"]["source revision"] == dg.MetadataValue.int(1)
