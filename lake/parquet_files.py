@@ -1,45 +1,59 @@
 """A report as plain Parquet files, one per month, for readers that know no Delta: `reports_parquet` beside the lake.
 
-Each file is replaced in one step, so a reader sees the old one or the new one. No other name in the folder ends in
-`.parquet`, so `*.parquet` is the whole report.
+Each file is replaced in one step, so a reader sees the old one or the new one.
 """
 
-import fcntl
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
-from pathlib import Path
 
 import polars as pl
+from deltalake.exceptions import DeltaError
 
+from lake.errors import LakeAway
 from lake.location import Lake
+from lake.parquet_folder import ParquetFolder, parquet_folder
 from lake.report_table import ReportTable
 from lake.table_spec import TableSpec
 from lake.table_version import TableVersion
 
-_WRITTEN_FROM = "logektor.written_from"
-"""The file metadata that names the table's files it was written from."""
 
-
-def update_parquet_files(lake: Lake, spec: TableSpec) -> list[Path]:
+def update_parquet_files(lake: Lake, spec: TableSpec) -> list[str]:
     """Writes the months anew that are not as the table has them; answers which. A month without rows has no file.
 
-    Does nothing where the lake is no local folder. Raises LakeAway.
+    Raises LakeAway.
     """
-    folder = lake.parquet_folder(spec.name)
-    if folder is None:
-        return []
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        # The table is read while the lock is held: of two writers, the later one writes the later rows.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        table = ReportTable(lake, spec).read()
-        months = _months(table)
-        for file in folder.glob("*.parquet"):
-            if file.stem not in months:
-                file.unlink()
-        return [folder / f"{month}.parquet" for month in months if _update(folder, month, table, months[month])]
+    table = ReportTable(lake, spec)
+    written: set[str] = set()
+    try:
+        folder = parquet_folder(lake, spec.name)
+        while True:
+            # The table is read while others are kept out: of two writers, the later one writes the later rows.
+            with folder.held() as alone:
+                seen = table.read()
+                changed = _bring_up(folder, seen)
+            written |= changed
+            # Where nobody can be kept out, the later one may have written the older rows. It looks again.
+            if alone or not changed or table.read().number == seen.number:
+                return sorted(written)
+    except (DeltaError, pl.exceptions.PolarsError, OSError) as error:
+        raise LakeAway(f"The Parquet files of {spec.name} could not be written: {error}") from error
+
+
+def _bring_up(folder: ParquetFolder, table: TableVersion) -> set[str]:
+    """Makes the files those of the table; answers the months whose file was replaced or deleted."""
+    wanted, present = _months(table), folder.months()
+    gone = present - wanted.keys()
+    for month in gone:
+        folder.delete(month)
+    # A crash may have come between table and file, so the file is asked, not whoever changed the table.
+    marks = {month: _written_from(table, days) for month, days in wanted.items()}
+    stale = {month for month, mark in marks.items() if month not in present or folder.mark(month) != mark}
+    for month in sorted(stale):
+        rows = table.scan(wanted[month]).sort(table.spec.partition_by, *table.spec.key)
+        folder.write(month, rows, marks[month])
+    return gone | stale
 
 
 def _months(table: TableVersion) -> dict[str, list[date]]:
@@ -50,16 +64,7 @@ def _months(table: TableVersion) -> dict[str, list[date]]:
     return months
 
 
-def _update(folder: Path, month: str, table: TableVersion, days: Collection[date]) -> bool:
-    """Whether the month's file had to be written anew."""
-    file = folder / f"{month}.parquet"
-    # A crash may have come between table and file, so the file is asked, not whoever changed the table.
+def _written_from(table: TableVersion, days: Collection[date]) -> str:
+    """What the rows of some days, as they are written, follow from."""
     paths = sorted(path for day in days for path in table.files(day))
-    written_from = hashlib.sha256("\n".join([*table.spec.schema, *paths]).encode()).hexdigest()
-    if file.exists() and pl.read_parquet_metadata(file).get(_WRITTEN_FROM) == written_from:
-        return False
-    new = folder / f".{month}.new"
-    rows = table.scan(days).sort(table.spec.partition_by, *table.spec.key)
-    rows.sink_parquet(new, compression="zstd", metadata={_WRITTEN_FROM: written_from})
-    new.replace(file)
-    return True
+    return hashlib.sha256("\n".join([*table.spec.schema, *paths]).encode()).hexdigest()
