@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class DagsterSettings(BaseSettings):
     """What the tables' project is told by its environment."""
 
-    model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True, hide_input_in_errors=True)
 
     home: Path = Field(
         Path("var"), validate_default=True, description="folder with sites.toml, and with the lake by default"
@@ -44,6 +44,13 @@ class DagsterSettings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _http(cls, webhook: SecretStr | None) -> SecretStr | None:
+        if webhook is not None and not webhook.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("a webhook begins with https:// or http://")
+        return webhook
 
     @property
     def sites_file(self) -> Path:
