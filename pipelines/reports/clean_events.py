@@ -1,6 +1,6 @@
 """The table `events`: each event once, with its day, page, source and what its User-Agent says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
@@ -23,6 +23,7 @@ EVENTS = TableSpec(
     columns=(
         Column("site", pl.String(), "the domain of the site"),
         Column("event_date", pl.Date(), "the day it happened, in the site's time zone"),
+        Column("event_hour", pl.Int8(), "the hour it happened, 0 to 23, in the site's time zone"),
         Column("event_id", pl.String(), "the event's id, kept over retries of sending it"),
         Column("action", pl.String(), "what was done; pageview for page views"),
         Column("object_type", pl.String(), "who did it: the kind"),
@@ -80,6 +81,7 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
     parts = rows.with_columns(
         agent(pl.col("user_agent")).struct.unnest(),
         event_date=local_date(pl.col("occurred_at"), time_zones),
+        event_hour=local_hour(pl.col("occurred_at"), time_zones),
         host=host(url),
         path=pl.coalesce(path(url), pl.when(pl.col("subject_type") == "page").then("subject_id")),
         query=query(url),
@@ -96,9 +98,19 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
 
 def local_date(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:
     """The date of an instant on the calendar of the row's site."""
-    date = instant.dt.date()
+    return _local(instant, time_zones, lambda local: local.dt.date())
+
+
+def local_hour(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:
+    """The hour, 0 to 23, of an instant on the clock of the row's site."""
+    return _local(instant, time_zones, lambda local: local.dt.hour())
+
+
+def _local(instant: pl.Expr, time_zones: Mapping[str, str], part: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """A part of an instant as clocks and calendars of the row's site show it."""
+    shown = part(instant)
     for zone in sorted(set(time_zones.values()) - {"UTC"}):
         sites = sorted(site for site, its_zone in time_zones.items() if its_zone == zone)
-        in_zone = instant.dt.convert_time_zone(zone).dt.date()
-        date = pl.when(pl.col("site").is_in(sites)).then(in_zone).otherwise(date)
-    return date
+        in_zone = part(instant.dt.convert_time_zone(zone))
+        shown = pl.when(pl.col("site").is_in(sites)).then(in_zone).otherwise(shown)
+    return shown

@@ -58,6 +58,12 @@ def test_the_day_is_the_sites(zone: str, at: datetime, day: date) -> None:
     assert clean({"occurred_at": at}, time_zones=sites)["event_date"].to_list() == [day]
 
 
+def test_the_hour_is_the_sites_and_the_hour_that_comes_twice_is_one() -> None:
+    half_past = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in range(3)]
+    rows = clean(*({"occurred_at": at} for at in half_past), time_zones={SITE: "Europe/Berlin"})
+    assert rows["event_hour"].to_list() == [2, 2, 3]
+
+
 def test_a_site_without_time_zone_has_days_of_utc() -> None:
     at = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
     rows = ({"site": "unknown.org", "occurred_at": at}, {"occurred_at": at})
