@@ -5,9 +5,12 @@ LakeError
 ├── TableConflict     another writer has changed the same days meanwhile: read the table again and go on
 ├── TableDiffers      a column of the table has another type than its definition says
 ├── RowsChanged       a compaction changed the number of rows: restore the version before it
+├── FilesMissing      a vacuum deleted files that the table needs: restore them
 ├── TableMissing      the table has not been built yet
 └── LakeAway          the lake can't be read or written now; the sentence says why
 """
+
+from collections.abc import Collection
 
 
 class LakeError(Exception):
@@ -39,6 +42,16 @@ class RowsChanged(LakeError):
         super().__init__(
             f"Table {table}: the compaction that made version {version} changed {before:,} rows to {after:,}. "
             f"Stop what writes it and restore version {version - 1}."
+        )
+
+
+class FilesMissing(LakeError):
+    """A vacuum, which must only delete what nobody needs, deleted files of the table as it is now."""
+
+    def __init__(self, table: str, files: Collection[str]) -> None:
+        super().__init__(
+            f"Table {table}: the vacuum deleted {len(files):,} files that it needs, such as {min(files)}. Switch the "
+            "schedule of the vacuum off, and restore them from a backup, or build their days anew."
         )
 
 

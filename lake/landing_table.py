@@ -9,6 +9,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.errors import LakeAway, LandingConflict
 from lake.location import Lake
+from lake.maintenance import REPLACED_FILES
 from lake.progress import Progress, app_id
 from lake.raw import LANDING, LANDING_FIRST, open_landed
 from lake.raw_schema import LANDED, PARTITION_BY, TABLE
@@ -22,6 +23,7 @@ _CONFIGURATION = {
     # A commit a second is 86,400 files a day, and opening the table lists them all: 9 ms per 1,000 files.
     "delta.logRetentionDuration": "interval 1 hours",
     "delta.enableExpiredLogCleanup": "true",
+    **REPLACED_FILES,
 }
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)

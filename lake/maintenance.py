@@ -1,4 +1,4 @@
-"""Keeping tables fast: many small files become few."""
+"""Keeping tables fast: many small files become few, and files that nobody needs any more go."""
 
 import uuid
 from collections.abc import Iterator
@@ -10,8 +10,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
 
-from lake.errors import LakeAway, RowsChanged
+from lake.errors import FilesMissing, LakeAway, RowsChanged
 from lake.location import Lake
+
+REPLACED_FILES = {"delta.deletedFileRetentionDuration": "interval 3 hours"}
+"""The table property that says how long files are kept that a commit has replaced, and those that no commit names.
+
+A reader of an older version has so long to end; ours need seconds to minutes, and one that fails opens the newest. Also
+how long the log names replaced files: each checkpoint repeats them all, and a commit a second makes 86,400 a day.
+"""
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
@@ -28,6 +35,15 @@ class Compaction:
     files_after: int
     rows: int
     conflict: bool
+
+
+@dataclass(frozen=True)
+class Vacuum:
+    """How many files of a table were deleted, and the rows that it left as they were."""
+
+    table: str
+    files_deleted: int
+    rows: int
 
 
 def compact(lake: Lake, name: str, *, min_files: int = 50, max_file_bytes: int = 16 * 1024 * 1024) -> Compaction:
@@ -53,6 +69,28 @@ def compact(lake: Lake, name: str, *, min_files: int = 50, max_file_bytes: int =
         return Compaction(name, 0, 0, 0, conflict=False)
     except (DeltaError, OSError) as error:
         raise LakeAway(f"{lake.table_uri(name)} could not be compacted: {error}") from error
+
+
+def vacuum(lake: Lake, name: str) -> Vacuum:
+    """Deletes the files of the table called `name` that were not needed for as long as its REPLACED_FILES says.
+
+    Those are files that a commit replaced so long ago, and files that no commit names and that are so old: whoever
+    wrote them was stopped, or lost against another writer. Writers may go on meanwhile.
+    Raises FilesMissing where the table needs one that was deleted, LakeAway.
+    """
+    try:
+        table = DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options))
+        # Not the default "lite": it sees neither files of failed writes nor those that a checkpoint names no more.
+        deleted = table.vacuum(full=True, dry_run=False)
+        table.update_incremental()
+        needed = pa.table(table.get_add_actions())["path"].to_pylist()
+        if missing := set(deleted).intersection(needed):
+            raise FilesMissing(name, missing)
+        return Vacuum(name, len(deleted), table.count())
+    except TableNotFoundError:
+        return Vacuum(name, 0, 0)
+    except (DeltaError, OSError) as error:
+        raise LakeAway(f"{lake.table_uri(name)} could not be vacuumed: {error}") from error
 
 
 def _crowded(table: DeltaTable, min_files: int, max_file_bytes: int) -> Iterator[list[tuple[str, str, str]]]:

@@ -9,6 +9,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.errors import LakeAway, TableConflict, TableDiffers
 from lake.location import Lake
+from lake.maintenance import REPLACED_FILES
 from lake.table_spec import Column, TableSpec
 
 KIND = "logektor.kind"
@@ -29,6 +30,7 @@ _UPKEEP = {
     # A table is rewritten every minute, and nobody asks for its old versions.
     "delta.logRetentionDuration": "interval 1 days",
     "delta.enableExpiredLogCleanup": "true",
+    **REPLACED_FILES,
 }
 _ATTEMPTS = 10
 

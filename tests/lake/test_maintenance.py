@@ -1,9 +1,11 @@
-"""Compaction keeps tables at few files and changes no row, also while they are written."""
+"""Compaction and vacuum keep tables at few files and change no row, also while they are written."""
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,44 +14,18 @@ from deltalake import DeltaTable, write_deltalake
 
 import lake.maintenance
 from lake.audit import audit
-from lake.errors import LandingConflict, RowsChanged
+from lake.errors import FilesMissing, LandingConflict, RowsChanged
 from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
-from lake.maintenance import Compaction, compact
+from lake.maintenance import Compaction, Vacuum, compact, vacuum
 from lake.raw import open_landed, read_snapshot
-from lake.raw_schema import DEAD_LETTER, EVENT, LANDED, TABLE
-
-P0 = ("cluster/events", 0)
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+from lake.raw_schema import TABLE
+from tests.lake.landing import NOON, P0, land
 
 
 @pytest.fixture
 def the_lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path))
-
-
-def rows(kind: str, first: int, end: int, now: datetime = NOON) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "kind": kind,
-                "landed_date": now.date(),
-                "landed_at": now,
-                "stream_id": P0[0],
-                "kafka_partition": P0[1],
-                "kafka_offset": offset,
-            }
-            for offset in range(first, end)
-        ],
-        schema=LANDED,
-    )
-
-
-def land(writer: DeltaLandingTable, first: int, now: datetime = NOON) -> None:
-    """Nine events and a dead letter in one commit."""
-    writer.append(
-        rows(EVENT, first, first + 9, now), rows(DEAD_LETTER, first + 9, first + 10, now), {P0: first}, {P0: first + 10}
-    )
 
 
 def files(lake: Lake) -> int:
@@ -175,3 +151,101 @@ def test_a_compaction_that_changes_rows_is_never_silent(the_lake: Lake, monkeypa
     monkeypatch.setattr(lake.maintenance, "_rows_at", lambda *_: next(counts))
     with pytest.raises(RowsChanged, match=r"version \d+ changed 200 rows to 400"):
         compact(the_lake, TABLE, min_files=10)
+
+
+def age(lake: Lake, hours: float) -> None:
+    """Makes all files of `landed` older; tombstones in its log keep their time."""
+    for file in Path(lake.table_uri(TABLE)).rglob("*.parquet"):
+        then = file.stat().st_mtime - hours * 3600
+        os.utime(file, (then, then))
+
+
+def files_in_folder(lake: Lake) -> int:
+    return len([*Path(lake.table_uri(TABLE)).glob("kind=*/**/*.parquet")])
+
+
+def test_replaced_files_stay_for_readers_of_older_versions_and_then_go(the_lake: Lake) -> None:
+    writer = DeltaLandingTable(the_lake)
+    for number in range(20):
+        land(writer, number * 10)
+    old = open_landed(the_lake)
+    assert old is not None
+    compact(the_lake, TABLE, min_files=10)
+    # However old they are: they were replaced just now.
+    age(the_lake, 100)
+    assert vacuum(the_lake, TABLE) == Vacuum(TABLE, 0, 200)
+    assert old.to_pyarrow_table().num_rows == 200
+    old.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    assert vacuum(the_lake, TABLE) == Vacuum(TABLE, 40, 200)
+    assert files_in_folder(the_lake) == files(the_lake) == 2
+    assert audit(the_lake).exact
+
+
+def test_replaced_files_go_also_where_the_log_names_them_no_more(the_lake: Lake) -> None:
+    writer = DeltaLandingTable(the_lake)
+    for number in range(20):
+        land(writer, number * 10)
+    compact(the_lake, TABLE, min_files=10)
+    table = open_landed(the_lake)
+    assert table is not None
+    configuration = table.metadata().configuration
+    table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    table.create_checkpoint()
+    table.alter.set_table_properties(configuration)
+    age(the_lake, 4)
+    assert vacuum(the_lake, TABLE).files_deleted == 40
+
+
+def test_files_that_no_commit_names_go_when_their_commit_can_not_come_any_more(the_lake: Lake) -> None:
+    writer = DeltaLandingTable(the_lake)
+    land(writer, 0)
+    table = open_landed(the_lake)
+    assert table is not None
+    some = Path(table.file_uris()[0])
+    shutil.copyfile(some, some.with_name("part-orphan.parquet"))
+    assert vacuum(the_lake, TABLE) == Vacuum(TABLE, 0, 10)
+    age(the_lake, 2)
+    assert vacuum(the_lake, TABLE) == Vacuum(TABLE, 0, 10)
+    age(the_lake, 2)
+    assert vacuum(the_lake, TABLE) == Vacuum(TABLE, 1, 10)
+    assert audit(the_lake).exact
+
+
+def test_progress_and_the_fence_outlive_a_vacuum_and_its_versions(the_lake: Lake) -> None:
+    writer = DeltaLandingTable(the_lake)
+    land(writer, 0)
+    table = open_landed(the_lake)
+    assert table is not None
+    table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    assert writer.landed([P0]) == {P0: 10}
+    for number in range(1, 21):
+        land(writer, number * 10)
+    compact(the_lake, TABLE, min_files=10)
+    assert vacuum(the_lake, TABLE).files_deleted == 42
+    land(writer, 210)
+    assert audit(the_lake).exact
+    snapshot = read_snapshot(the_lake)
+    assert snapshot is not None
+    assert (snapshot.first_offsets, snapshot.next_offsets) == ({P0: 0}, {P0: 220})
+
+
+def test_a_vacuum_under_load_costs_no_record(the_lake: Lake) -> None:
+    with landing(the_lake) as ends:
+        while len(ends) < 60:
+            compact(the_lake, TABLE, min_files=10)
+            vacuum(the_lake, TABLE)
+    assert audit(the_lake).exact
+
+
+def test_a_vacuum_that_deletes_what_is_needed_is_never_silent(the_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    land(DeltaLandingTable(the_lake), 0)
+    table = open_landed(the_lake)
+    assert table is not None
+    needed = pa.table(table.get_add_actions())["path"].to_pylist()
+    monkeypatch.setattr(DeltaTable, "vacuum", lambda *_, **__: needed[:1])
+    with pytest.raises(FilesMissing, match="1 files that it needs"):
+        vacuum(the_lake, TABLE)
+
+
+def test_a_table_that_is_not_there_needs_no_vacuum(the_lake: Lake) -> None:
+    assert vacuum(the_lake, "events") == Vacuum("events", 0, 0)

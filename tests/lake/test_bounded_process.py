@@ -1,0 +1,78 @@
+"""Upkeep in a process of its own, that may use only so much memory."""
+
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+from lake.bounded_process import Failed, call_for_each
+from lake.errors import LakeAway
+from lake.landing_table import DeltaLandingTable
+from lake.location import Lake
+from lake.maintenance import Compaction, compact
+from lake.raw_schema import TABLE
+from tests.lake.landing import land
+
+MIB = 1024 * 1024
+
+
+def process_of(table: str) -> tuple[str, int]:
+    match table:
+        case "away":
+            raise LakeAway("It is away.")
+        case "broken":
+            raise ValueError
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "large":
+            bytearray(2048 * MIB)
+    return table, os.getpid()
+
+
+def test_all_tables_share_a_process_until_one_ends_it() -> None:
+    names = ["a", "away", "b", "killed", "c", "broken", "d", "large", "e"]
+    outcomes = dict(zip(names, call_for_each(process_of, names, 512 * MIB), strict=True))
+    assert outcomes["away"] == Failed("It is away.")
+    for name, how in (("killed", "SIGKILL"), ("broken", "exit code 1"), ("large", "exit code 1")):
+        failed = outcomes[name]
+        assert isinstance(failed, Failed)
+        assert failed.sentence.startswith(f"Table {name} is as it was: the process of its upkeep ended with {how}.")
+        assert "512 MiB" in failed.sentence
+    pids = {}
+    for name in "abcde":
+        outcome = outcomes[name]
+        assert not isinstance(outcome, Failed)
+        assert outcome[0] == name
+        pids[name] = outcome[1]
+    assert pids["a"] == pids["b"]
+    assert len({os.getpid(), *pids.values()}) == 5
+
+
+def test_a_compaction_for_which_memory_does_not_suffice_leaves_the_table_as_it_was(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    writer = DeltaLandingTable(lake)
+    for number in range(20):
+        land(writer, number * 10)
+    version = DeltaTable(lake.table_uri(TABLE)).version()
+    call = partial(compact, lake, min_files=10)
+    (failed,) = call_for_each(call, [TABLE], 100 * MIB)
+    assert isinstance(failed, Failed)
+    assert failed.sentence.startswith("Table landed is as it was")
+    table = DeltaTable(lake.table_uri(TABLE))
+    assert (table.version(), table.count()) == (version, 200)
+    assert list(call_for_each(call, [TABLE], 1024 * MIB)) == [Compaction(TABLE, 40, 2, 200, conflict=False)]
+
+
+@pytest.mark.slow
+def test_a_day_of_a_million_rows_fits_twice_into_what_upkeep_may_use(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    writer = DeltaLandingTable(lake)
+    for number in range(100):
+        land(writer, number * 10_000, events=9_999)
+    (done,) = call_for_each(partial(compact, lake), [TABLE], 512 * MIB)
+    assert isinstance(done, Compaction), done
+    assert done.rows == 1_000_000
+    assert done.files_after < 10
