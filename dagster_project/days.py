@@ -41,6 +41,18 @@ def ranges(wanted: Iterable[date], known: Sequence[str]) -> list[tuple[str, str]
     return [(known[first], known[last]) for first, last in found]
 
 
+def newest_of(sizes: Mapping[date, int], most: int) -> list[date]:
+    """The newest days, as many as have `most` rows together, and at least one."""
+    taken: list[date] = []
+    total = 0
+    for day in sorted(sizes, reverse=True):
+        total += sizes[day]
+        if taken and total > most:
+            break
+        taken.append(day)
+    return taken
+
+
 def tags_of(first: str, last: str) -> dict[str, str]:
     """The tags of a run that is of a range of partitions."""
     return {RANGE_START: first, RANGE_END: last}

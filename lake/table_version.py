@@ -1,4 +1,4 @@
-"""One version of a table of days: its rows, and how often each of its days was written."""
+"""One version of a table of days: its rows, how often each of its days was written, and what from."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -16,13 +16,26 @@ from lake.location import Lake
 from lake.table_spec import TableSpec
 from lake.transactions import read_transactions
 
+INPUTS = "inputs"
+DEFINITION = "definition"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What rows were built from: a number for the state of their inputs, and one for the definition that was used.
+
+    Another number says that they would be other rows today. Neither is negative, nor more than 63 bits.
+    """
+
+    inputs: int
+    definition: int
+
 
 @dataclass(frozen=True)
 class TableVersion:
     """A table as it was when it was opened, whatever is written meanwhile.
 
-    A day's revision is a number that grows whenever its rows change. For `events` it counts the commits that touched
-    the day; for a table built from others it is the revision of the day it was built from.
+    A day's revision counts the commits that touched the day, so whoever reads the day sees that it was written again.
     """
 
     spec: TableSpec
@@ -60,14 +73,24 @@ class TableVersion:
         return frozenset(self._added)
 
     @cached_property
+    def _recorded(self) -> Mapping[str, Mapping[date, int]]:
+        """What was recorded of days, by what it is and day; the revision has no name."""
+        found: dict[str, dict[date, int]] = defaultdict(dict)
+        for app_id, number in self.transactions.items():
+            table, _, rest = app_id.partition("/")
+            if table == self.spec.name:
+                day, _, what = rest.partition("/")
+                found[what][date.fromisoformat(day)] = number
+        return found
+
+    def recorded(self, what: str) -> Mapping[date, int]:
+        """The last number recorded of each day under a name, such as INPUTS or DEFINITION."""
+        return self._recorded.get(what, {})
+
+    @property
     def revisions(self) -> Mapping[date, int]:
         """The revision of each day that was ever written, whether or not it has rows now."""
-        return {
-            date.fromisoformat(day): revision
-            for app_id, revision in self.transactions.items()
-            for table, _, day in [app_id.partition("/")]
-            if table == self.spec.name
-        }
+        return self.recorded("")
 
     def revision(self, day: date) -> int:
         """The revision of a day; 0 for one that was never written."""
@@ -86,6 +109,11 @@ class TableVersion:
 def revision_id(table: str, day: date) -> str:
     """The app_id of the transaction that holds a day's revision."""
     return f"{table}/{day.isoformat()}"
+
+
+def record_id(table: str, day: date, what: str) -> str:
+    """The app_id of the transaction that holds another number of a day: INPUTS or DEFINITION."""
+    return f"{table}/{day.isoformat()}/{what}"
 
 
 def open_version(lake: Lake, spec: TableSpec) -> TableVersion:

@@ -232,7 +232,7 @@ def erase(
                 wanted,
                 digest_key=read_digest_key(settings.home / "removals_key"),
                 reports=load_reports(),
-                time_zones=load_sites(settings.sites_file).time_zones(),
+                sites=load_sites(settings.sites_file),
                 now=datetime.now(UTC),
                 tell=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
             )

@@ -29,10 +29,10 @@ def rebuild(first_day: FirstDay, last_day: LastDay, home: Home = None) -> None:
 
     with sentences():
         settings, span = settings_in_use(home), _span(first_day, last_day)
-        time_zones = load_sites(settings.sites_file).time_zones()
+        sites = load_sites(settings.sites_file)
         console = Console(highlight=False)
         with _progress(console, "Rebuilding") as tell:
-            days = rebuild_days(Lake(settings.lake), load_reports(), *span, time_zones, tell)
+            days = rebuild_days(Lake(settings.lake), load_reports(), *span, sites, tell)
         if not days:
             console.print("None of these days has an event: there was nothing to rebuild.")
         else:

@@ -28,7 +28,7 @@ def erase_everywhere(context: dg.OpExecutionContext, config: EraseConfig, lake: 
         Wanted(config.visitor, config.user, config.site),
         digest_key=read_digest_key(lake.removals_key),
         reports=load_reports(),
-        time_zones=lake.time_zones(),
+        sites=lake.sites(),
         now=datetime.now(UTC),
         tell=lambda done, total, what: context.log.info("%d of %d: %s", done, total, what),
     )

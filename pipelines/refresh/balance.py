@@ -11,9 +11,12 @@ from lake.location import Lake
 from lake.raw import scan_raw_events
 from lake.table_version import TableVersion, open_version
 from pipelines.refresh.expired import first_whole_day
+from pipelines.refresh.inputs import Opened
 from pipelines.refresh.landed_rows import below, landed_on, thin
+from pipelines.refresh.reports import stale_partitions
+from pipelines.refresh.sample import MOST, every_nth, sampled
 from pipelines.reports.clean_events import EVENTS
-from pipelines.reports.duplicates import EVENT, PLACE
+from pipelines.reports.duplicates import EVENT, PLACE, WINDOW
 from pipelines.reports.traffic import TRAFFIC
 
 
@@ -22,7 +25,7 @@ class Balance:
     """The landed events of some days that were taken in, and what became of them.
 
     landed = counted + duplicates + lost. `lost` are of no event that counts; `invented` are rows of `events` that
-    were never landed. Both are 0, or something is broken.
+    were never landed. Both are 0, or something is broken. All are of every `nth` event, by its key.
     """
 
     landed: int
@@ -30,6 +33,7 @@ class Balance:
     duplicates: int
     lost: int
     invented: int
+    nth: int = 1
 
     @property
     def holds(self) -> bool:
@@ -37,25 +41,38 @@ class Balance:
         return self.lost == 0 and self.invented == 0
 
 
-def balance(lake: Lake, days: Collection[date], time_zones: Mapping[str, str]) -> Balance:
+def balance(lake: Lake, days: Collection[date], time_zones: Mapping[str, str], most: int = MOST) -> Balance:
     """Compares `events` with what was landed, row by row and without the rules that built it. Raises LakeAway.
 
-    Days of which raw events may have expired are left out.
+    About `most` rows of `events` are looked at, others with its next version. Days of which raw events may have expired
+    are left out.
     """
     first = first_whole_day(lake)
     days = [day for day in days if day >= first]
     if not days:
         return Balance(0, 0, 0, 0, 0)
     seen = open_version(lake, EVENTS)
+    nth = every_nth(sum(seen.rows(day) for day in days), most)
+    looked_at = sampled(EVENT, nth, seen.number)
     all_landed = scan_raw_events(lake).filter(below(taken_in(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))
-    landed = thin(all_landed.filter(landed_on(days)), time_zones).filter(on_these_days).collect(engine="streaming")
-    events = seen.scan(days).select(*EVENT, *PLACE).collect(engine="streaming")
-    not_counted = landed.join(events, on=PLACE, how="anti")
-    # Other days are read only where something is left to explain.
-    lost = _not_in(not_counted.join(events, on=EVENT, how="anti"), seen.scan(), EVENT)
-    invented = _not_in(events.join(landed, on=PLACE, how="anti"), all_landed, PLACE)
-    return Balance(landed.height, landed.height - not_counted.height, not_counted.height - lost, lost, invented)
+    landed = thin(all_landed.filter(landed_on(days), looked_at), time_zones).filter(on_these_days)
+    landed_rows = landed.collect(engine="streaming")
+    events = seen.scan(days).filter(looked_at).select(*EVENT, *PLACE).collect(engine="streaming")
+    not_counted = landed_rows.join(events, on=PLACE, how="anti")
+    unknown = not_counted.join(events, on=EVENT, how="anti")
+    # Other days are read only where something is left to explain, and no further off than a duplicate may be.
+    lost = 0 if unknown.is_empty() else _not_in(unknown, seen.scan().filter(_within_window(unknown)), EVENT)
+    invented = _not_in(events.join(landed_rows, on=PLACE, how="anti"), all_landed, PLACE)
+    return Balance(
+        landed_rows.height, landed_rows.height - not_counted.height, not_counted.height - lost, lost, invented, nth
+    )
+
+
+def _within_window(rows: pl.DataFrame) -> pl.Expr:
+    """Whether a row was received so near to these that it may be the same event on another day."""
+    received = rows["received_at"]
+    return pl.col("received_at").is_between(received.min() - WINDOW, received.max() + WINDOW)  # type: ignore[operator]
 
 
 def _not_in(rows: pl.DataFrame, others: pl.LazyFrame, key: tuple[str, ...]) -> int:
@@ -66,10 +83,27 @@ def _not_in(rows: pl.DataFrame, others: pl.LazyFrame, key: tuple[str, ...]) -> i
     return wanted.join(found, on=key, how="anti").height
 
 
-def repeated_keys(table: TableVersion, days: Collection[date]) -> int:
-    """How many keys of these days name more than one row."""
-    counted = table.scan(days).group_by(table.spec.key).len().filter(pl.col("len") > 1)
-    return int(counted.select(pl.len()).collect(engine="streaming").item())
+@dataclass(frozen=True)
+class RepeatedKeys:
+    """How many of the keys of some days name more than one row, by site and day; of every `nth` key."""
+
+    by_site: Mapping[tuple[str, date], int]
+    nth: int
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return sum(self.by_site.values())
+
+
+def repeated_keys(table: TableVersion, days: Collection[date], most: int = MOST) -> RepeatedKeys:
+    """Looks at about `most` rows of these days, others with the table's next version."""
+    spec = table.spec
+    nth = every_nth(sum(table.rows(day) for day in days), most)
+    rows = table.scan(days).filter(sampled(spec.key, nth, table.number))
+    repeated = rows.group_by({*spec.key, "site", spec.partition_by}).len().filter(pl.col("len") > 1)
+    by_site = repeated.group_by("site", day=spec.partition_by).len().sort("site", "day").collect(engine="streaming")
+    return RepeatedKeys({(site, day): count for site, day, count in by_site.iter_rows()}, nth)
 
 
 @dataclass(frozen=True)
@@ -87,8 +121,10 @@ class TrafficBalance:
 
 def traffic_balance(lake: Lake, days: Collection[date]) -> TrafficBalance:
     """Compares the days of `traffic` that are not stale with `events`. Raises LakeAway."""
-    traffic, events = open_version(lake, TRAFFIC.spec), open_version(lake, EVENTS)
-    built = [day for day in days if traffic.revision(day) == events.revision(day)]
+    opened = Opened(lake)
+    traffic, events = opened.table(TRAFFIC.spec), opened.table(EVENTS)
+    stale = stale_partitions(TRAFFIC, opened).all
+    built = [day for day in days if day not in stale]
     counted = traffic.scan(built).select(
         (pl.col("events") + pl.col("bot_events")).sum(), (pl.col("pageviews") + pl.col("bot_pageviews")).sum()
     )

@@ -1,24 +1,55 @@
 """Which days are behind what was landed: what the next refresh has to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 
 from lake.location import Lake
-from lake.table_version import open_version
 from pipelines.refresh.events import waiting_days
-from pipelines.refresh.reports import stale_days
+from pipelines.refresh.inputs import Opened
+from pipelines.refresh.reports import stale_partitions
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.report import Report
+from pipelines.reports.window import Window
+from sites import Site, Sites
 
 
-def days_behind(lake: Lake, reports: Sequence[Report], time_zones: Mapping[str, str]) -> set[date]:
-    """The days of landed events that `events` has not taken in, and those that are stale in any report.
+@dataclass(frozen=True)
+class Behind:
+    """Days that some table is behind on.
 
-    Costs a look at the logs of the tables and at the landed rows that wait. Raises LakeAway.
+    `new`: something was landed, or tables were left half done. `outdated`: nothing but the definition of a table has
+    changed, by another version of its code or by sites.toml; with them the number of events of each day.
     """
-    events = open_version(lake, EVENTS)
-    tables = {EVENTS.name: events} | {report.name: open_version(lake, report.spec) for report in reports}
-    behind = waiting_days(lake, events, time_zones)
+
+    new: Set[date]
+    outdated: Mapping[date, int]
+
+
+def look_behind(lake: Lake, reports: Sequence[Report], sites: Iterable[Site]) -> Behind:
+    """The days to refresh so that every table has what was landed, by its definition.
+
+    A week or month that is stale is named by its latest day that has events. Costs a look at the logs of the tables and
+    at the landed rows that wait. Raises LakeAway.
+    """
+    opened = Opened(lake, sites)
+    events = opened.table(EVENTS)
+    new = waiting_days(lake, events, Sites(sites).time_zones())
+    outdated: set[date] = set()
     for report in reports:
-        behind |= stale_days(tables[report.name], [tables[name] for name in report.inputs])
-    return behind
+        stale = stale_partitions(report, opened)
+        latest = _latest_days(events.revisions, report.window)
+        new |= {latest.get(partition, partition) for partition in stale.new}
+        outdated |= {latest.get(partition, partition) for partition in stale.outdated}
+    return Behind(new, {day: events.rows(day) for day in outdated - new})
+
+
+def days_behind(lake: Lake, reports: Sequence[Report], sites: Iterable[Site]) -> set[date]:
+    """All days that some table is behind on. Raises LakeAway."""
+    behind = look_behind(lake, reports, sites)
+    return {*behind.new, *behind.outdated}
+
+
+def _latest_days(days: Iterable[date], window: Window) -> Mapping[date, date]:
+    """By partition the latest of its days."""
+    return {window.start(day): day for day in sorted(days)}

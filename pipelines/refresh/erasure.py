@@ -1,6 +1,6 @@
 """Erases a visitor, a user or a site from every table: raw rows first, then what was made of them, then the files."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -19,6 +19,7 @@ from pipelines.refresh.reports import build
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.duplicates import EVENT as SAME_EVENT
 from pipelines.reports.report import Report
+from sites import Site, Sites
 
 Tell = Callable[[int, int, str], None]
 """Told before each step: how many are done, how many there are, and what comes."""
@@ -63,7 +64,7 @@ def erase(
     *,
     digest_key: bytes,
     reports: Sequence[Report],
-    time_zones: Mapping[str, str],
+    sites: Iterable[Site],
     now: datetime,
     tell: Tell = lambda done, total, what: None,
 ) -> Erased:
@@ -71,6 +72,7 @@ def erase(
 
     Workers and refreshes may go on meanwhile; what arrives after the beginning stays.
     """
+    time_zones = Sites(sites).time_zones()
     tables = (TABLE, EVENTS.name, *(report.name for report in reports))
     steps = _Steps(5 + len(reports) + len(tables), tell)
     steps.next("Looking for rows")
@@ -84,7 +86,7 @@ def erase(
     days = _erase_events(lake, wanted, time_zones)
     for report in reports:
         steps.next(f"Building {report.name}")
-        build(lake, report, open_version(lake, EVENTS).revisions)
+        build(lake, report, open_version(lake, EVENTS).revisions, sites=sites)
     unfinished = []
     for table in tables:
         steps.next(f"Deleting files of {table}")

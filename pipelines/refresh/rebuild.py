@@ -1,6 +1,6 @@
 """Makes all tables of a span of days anew from what was landed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
 
@@ -11,6 +11,7 @@ from pipelines.refresh.expired import refuse_expired
 from pipelines.refresh.reports import build
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.report import Report
+from sites import Site, Sites
 
 Tell = Callable[[int, int, str], None]
 """Told before each step: how many are done, how many there are, and what comes."""
@@ -21,7 +22,7 @@ def rebuild_days(
     reports: Sequence[Report],
     first: date,
     last: date,
-    time_zones: Mapping[str, str],
+    sites: Iterable[Site],
     tell: Tell = lambda done, total, what: None,
 ) -> list[date]:
     """Makes `events` and then all reports anew, for the days from `first` to `last` that have events; answers which.
@@ -29,6 +30,7 @@ def rebuild_days(
     Refreshes may go on meanwhile. Stopped at any point, each day of each table is as it was or as it should be, and
     it may be repeated. Raises RawEventsExpired before anything is changed, and LakeError.
     """
+    time_zones = Sites(sites).time_zones()
     tell(0, 1, "Taking in what is landed")
     refuse_expired(lake, _between(first, last, open_version(lake, EVENTS).days))
     take_in(lake, time_zones)
@@ -42,7 +44,7 @@ def rebuild_days(
         rebuild(lake, of_month, time_zones)
         for place, report in enumerate(reports, 1):
             tell(done + place, total, f"{month}: {report.name}")
-            build(lake, report, of_month, rebuild=True)
+            build(lake, report, of_month, rebuild=True, sites=sites)
     tell(total, total, "Done")
     return days
 

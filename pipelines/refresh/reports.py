@@ -1,44 +1,136 @@
-"""A report's table: builds its days from the tables it is made of, where those have newer rows."""
+"""A report's table: builds its partitions from the tables it is made of, where those or its definition have changed."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
+
+from lake.errors import TableConflict
 from lake.location import Lake
 from lake.parquet_files import update_parquet_files
 from lake.report_table import ReportTable
 from lake.table_metadata import is_report
-from lake.table_version import TableVersion, open_version
-from pipelines.reports.clean_events import EVENTS
+from lake.table_version import DEFINITION, INPUTS, Origin, TableVersion
+from pipelines.refresh.definition import code_of, number_of
+from pipelines.refresh.inputs import Input, Opened
+from pipelines.refresh.site_frames import settings_of
 from pipelines.reports.report import Report
-from pipelines.reports.sessions import SESSIONS
+from pipelines.reports.window import Window
+from sites import Site
+
+STEP = 1_000_000
+"""About how many rows of inputs are read at once to build several partitions: bounds memory."""
+
+_ATTEMPTS = 10
 
 
-def read_inputs(lake: Lake, report: Report) -> list[TableVersion]:
-    """The tables that a report is built from, as they are now. Raises LakeAway."""
-    specs = {spec.name: spec for spec in (EVENTS, SESSIONS.spec)}
-    return [open_version(lake, specs[name]) for name in report.inputs]
+@dataclass(frozen=True)
+class Stale:
+    """The partitions that would be others today: of newer inputs, or of the same ones by another definition."""
+
+    new: Set[date]
+    outdated: Set[date]
+
+    @property
+    def all(self) -> Set[date]:
+        """Both."""
+        return self.new | self.outdated
 
 
-def stale_days(table: TableVersion, inputs: Collection[TableVersion]) -> set[date]:
-    """The days that the table's inputs have changed since the table was built from them."""
-    written = {day for source in inputs for day in source.revisions}
-    return {day for day in written if table.revision(day) < source_revision(inputs, day)}
+def stale_partitions(report: Report, opened: Opened) -> Stale:
+    """The partitions of a report that are to be built. Costs no more than the logs of the tables. Raises LakeAway."""
+    return _stale(opened.table(report.spec), _origins(report, opened))
 
 
-def source_revision(inputs: Iterable[TableVersion], day: date) -> int:
-    """The revision of `events` that all inputs have reached on a day."""
-    return min(source.revision(day) for source in inputs)
+def build(
+    lake: Lake, report: Report, days: Collection[date], rebuild: bool = False, sites: Iterable[Site] = ()
+) -> set[date]:
+    """Builds the partitions that these days have a part in; answers which.
 
-
-def build(lake: Lake, report: Report, days: Collection[date], rebuild: bool = False) -> set[date]:
-    """Builds a report's days, those that are not stale only with `rebuild`; answers which. Raises LakeError."""
+    Those that are not stale are built only with `rebuild`. Raises TableConflict where others keep building the same
+    ones, and LakeAway.
+    """
     table = ReportTable(lake, report.spec)
     table.declare()
-    inputs = read_inputs(lake, report)
-    wanted = set(days) if rebuild else stale_days(table.read(), inputs) & set(days)
-    for day in sorted(wanted):
-        rows = report.build(*(source.scan([day]) for source in inputs)).collect(engine="streaming")
-        table.replace(day, rows, source_revision(inputs, day))
+    touched = {partition for day in days for partition in report.window.partitions(day)}
+    built: set[date] = set()
+    for attempt in range(_ATTEMPTS):
+        try:
+            for partitions in _build(table, report, Opened(lake, sites), touched - built, rebuild):
+                built |= partitions
+            break
+        except TableConflict:
+            if attempt == _ATTEMPTS - 1:
+                raise
     if is_report(report.spec):
         update_parquet_files(lake, report.spec)
-    return wanted
+    return built
+
+
+def _build(
+    table: ReportTable, report: Report, opened: Opened, touched: Set[date], rebuild: bool
+) -> Iterator[Set[date]]:
+    """Builds partitions and yields them, some at a time."""
+    # Before the inputs: see ReportTable.replace.
+    seen = table.read()
+    inputs = opened.inputs(report)
+    origins = _origins(report, opened)
+    wanted = touched & (origins.keys() if rebuild else _stale(seen, origins).all)
+    for partitions in _groups(sorted(wanted), inputs, report.window):
+        days = sorted({day for partition in partitions for day in report.window.days(partition)})
+        rows = report.build(*(source.scan(days) for source in inputs))
+        of_these = pl.col(report.spec.partition_by).is_in(partitions)
+        table.replace(
+            seen,
+            {partition: origins[partition] for partition in partitions},
+            rows.filter(of_these).collect(engine="streaming"),
+        )
+        yield set(partitions)
+
+
+def _origins(report: Report, opened: Opened) -> Mapping[date, Origin]:
+    """What each partition that has any input would be built from now."""
+    inputs = opened.inputs(report)
+    revisions = [source.revisions for source in inputs]
+    definition = definition_of(report, opened.sites)
+    partitions = {report.window.start(day) for source in revisions for day in source}
+    return {day: Origin(_inputs_number(report.window, revisions, day), definition) for day in partitions}
+
+
+def definition_of(report: Report, sites: Iterable[Site]) -> int:
+    """The number of a report's definition: its code, and what it uses of sites.toml."""
+    return number_of(code_of(report.build.__module__), *settings_of(report, sites))
+
+
+def _inputs_number(window: Window, revisions: Sequence[Mapping[date, int]], partition: date) -> int:
+    """A number for the revisions of all days that a partition is built from."""
+    days = window.days(partition)
+    return number_of(*(str([(day.toordinal(), source[day]) for day in days if day in source]) for source in revisions))
+
+
+def _stale(seen: TableVersion, origins: Mapping[date, Origin]) -> Stale:
+    inputs, definitions = seen.recorded(INPUTS), seen.recorded(DEFINITION)
+    new = {partition for partition, origin in origins.items() if inputs.get(partition) != origin.inputs}
+    changed = {partition for partition, origin in origins.items() if definitions.get(partition) != origin.definition}
+    return Stale(new, changed - new)
+
+
+def _groups(partitions: Sequence[date], inputs: Sequence[Input], window: Window) -> Iterator[list[date]]:
+    """Partitions that are built together: few rows each, or with most of their days in common.
+
+    What overlaps is read once, but never more than twice what a partition needs alone.
+    """
+    group: list[date] = []
+    read: dict[date, int] = {}
+    for partition in partitions:
+        own = {day: sum(source.rows(day) for source in inputs) for day in window.days(partition)}
+        both = read | own
+        most = max(STEP, 2 * sum(own.values())) if read.keys() & own.keys() else STEP
+        if group and sum(both.values()) > most:
+            yield group
+            group, both = [], own
+        group.append(partition)
+        read = both
+    if group:
+        yield group

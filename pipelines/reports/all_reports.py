@@ -10,7 +10,7 @@ from pipelines.reports.actions import ACTIONS
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.errors import BadReport
 from pipelines.reports.pages import PAGES
-from pipelines.reports.report import Report
+from pipelines.reports.report import SETTINGS, Report
 from pipelines.reports.sessions import SESSIONS
 from pipelines.reports.sources import SOURCES
 from pipelines.reports.traffic import TRAFFIC
@@ -18,18 +18,27 @@ from pipelines.reports.traffic import TRAFFIC
 REPORTS = (SESSIONS, TRAFFIC, PAGES, SOURCES, ACTIONS)
 
 ENTRY_POINT_GROUP = "logektor.reports"
-_INPUTS = (EVENTS.name, SESSIONS.name)
 
 
 def load_reports(found: Iterable[EntryPoint] | None = None) -> tuple[Report, ...]:
-    """REPORTS and the reports of installed packages, those by name. Raises BadReport.
+    """REPORTS and the reports of installed packages, each after its inputs and else by name. Raises BadReport.
 
     An entry point of the group `logektor.reports` names a Report; `found` stands for the installed ones.
     """
     reports = list(REPORTS)
+    tables = {EVENTS.name, *(report.name for report in reports)}
     entries = entry_points(group=ENTRY_POINT_GROUP) if found is None else found
+    waiting: list[tuple[EntryPoint, Report]] = []
     for entry in sorted(entries, key=lambda entry: (entry.name, entry.value)):
-        reports.append(_load(entry, {EVENTS.name, *(report.name for report in reports)}))
+        report = _load(entry, tables | {other.name for _, other in waiting})
+        waiting.append((entry, report))
+    while waiting:
+        entry, report = next((each for each in waiting if tables >= {*each[1].tables}), waiting[0])
+        if missing := {*report.tables} - tables:
+            raise BadReport(entry, f"its input {min(missing)!r} is no table, or is built from it")
+        waiting.remove((entry, report))
+        tables.add(report.name)
+        reports.append(report)
     return tuple(reports)
 
 
@@ -50,10 +59,10 @@ def _fault(report: Report, taken: set[str]) -> str | None:
     spec = report.spec
     if not re.fullmatch(r"[a-z][a-z0-9_]*", report.name):
         return f"the name {report.name!r} is not of small letters, digits and _"
-    if report.name in taken:
+    if report.name in taken or report.name in SETTINGS:
         return f"there already is a table {report.name!r}"
-    if not report.inputs or not set(report.inputs) <= set(_INPUTS):
-        return f"its inputs are {report.inputs!r}, not one or more of {_INPUTS!r}"
+    if not report.tables:
+        return f"its inputs are {report.inputs!r}, no table among them"
     missing = {spec.partition_by, *spec.key} - set(spec.schema)
     if missing:
         return f"its columns lack {sorted(missing)[0]!r}, which its key or partition names"

@@ -6,24 +6,42 @@ from dataclasses import dataclass
 import polars as pl
 
 from lake.table_spec import TableSpec
+from pipelines.reports.window import DAY, Window
+
+SITE_GOALS = "site_goals"
+"""The input that holds the goals of all sites, as sites.toml declares them: site, goal, action, page, properties."""
+
+SITE_FUNNELS = "site_funnels"
+"""The input that holds the funnels of all sites: site, funnel, step (1, 2, …), goal, window_days."""
+
+SETTINGS = (SITE_GOALS, SITE_FUNNELS)
+"""Inputs that are no tables: what sites.toml says now. A change of it makes all days of the report anew."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A table that is built day by day from other tables.
+    """A table that is built from other tables, day by day or by weeks or months.
 
-    `build` takes one LazyFrame per name in `inputs` (`events`, `sessions`), in that order, holding the rows of whole
-    days, and answers the rows of those days with the columns of `spec`, in any order of rows. No I/O.
+    `build` takes one LazyFrame per name in `inputs` (`events`, other reports' tables, SETTINGS), in that order, and
+    answers rows with the columns of `spec`, in any order of rows. It gets the rows of whole days: all of the window of
+    each partition that is asked for, and maybe more. So what it says of a partition must follow from the rows of its
+    window alone. No I/O.
     """
 
     spec: TableSpec
     inputs: tuple[str, ...]
     build: Callable[..., pl.LazyFrame]
+    window: Window = DAY
 
     @property
     def name(self) -> str:
         """The name of the report and of its table."""
         return self.spec.name
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The inputs that are tables."""
+        return tuple(name for name in self.inputs if name not in SETTINGS)
 
 
 def shaped(rows: pl.LazyFrame, spec: TableSpec) -> pl.LazyFrame:

@@ -178,7 +178,9 @@ def test_a_refresh_that_fails_half_way_leaves_whole_days_and_is_finished_by_the_
     (request,) = requests(home.look())
     replace = ReportTable.replace
 
-    def replace_sessions(table: ReportTable, seen: TableVersion, origins: Mapping[date, Origin], rows: pl.DataFrame) -> None:
+    def replace_sessions(
+        table: ReportTable, seen: TableVersion, origins: Mapping[date, Origin], rows: pl.DataFrame
+    ) -> None:
         if seen.spec.name != SESSIONS.name:
             raise OSError("No space left on device")
         replace(table, seen, origins, rows)

@@ -14,6 +14,7 @@ from lake.errors import TableMissing
 from lake.location import Lake
 from lake.report_table import ReportTable
 from tests.lake.page_report import MONDAY, SPEC, TUESDAY, hits
+from tests.written_day import write_day
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def lake(tmp_path: Path) -> Lake:
 def table(lake: Lake) -> ReportTable:
     table = ReportTable(lake, SPEC)
     table.declare()
-    table.replace(MONDAY, hits(MONDAY, 1), 1)
+    write_day(table, MONDAY, hits(MONDAY, 1), 1)
     return table
 
 
@@ -66,8 +67,8 @@ def test_a_name_that_is_no_report_is_missing(lake: Lake, table: ReportTable, nam
 def test_an_open_report_is_one_version_and_the_next_one_is_new(lake: Lake, table: ReportTable) -> None:
     catalogue = Catalogue(lake)
     before = catalogue.open("hits")
-    table.replace(MONDAY, hits(MONDAY, 2), 2)
-    table.replace(TUESDAY, hits(TUESDAY, 3), 1)
+    write_day(table, MONDAY, hits(MONDAY, 2), 2)
+    write_day(table, TUESDAY, hits(TUESDAY, 3), 1)
     after = catalogue.open("hits")
     assert before.scan.collect()["hits"].to_list() == [1]
     assert after.scan.sort("date").collect()["hits"].to_list() == [2, 3]
@@ -87,7 +88,7 @@ def test_a_version_whose_log_is_gone_by_now_is_not_taken_for_the_latest(lake: La
     catalogue = Catalogue(lake)
     catalogue.entries()
     for number in range(30):
-        table.replace(MONDAY, hits(MONDAY, number), number + 2)
+        write_day(table, MONDAY, hits(MONDAY, number), number + 2)
     log = Path(lake.table_uri("hits")) / "_delta_log"
     checkpointed = json.loads((log / "_last_checkpoint").read_text())["version"]
     for commit in sorted(log.glob("*.json"))[: checkpointed + 1]:
@@ -112,7 +113,7 @@ def test_threads_may_share_a_catalogue(lake: Lake, table: ReportTable) -> None:
     for reader in readers:
         reader.start()
     for number in range(10):
-        table.replace(MONDAY, hits(MONDAY, number), number + 2)
+        write_day(table, MONDAY, hits(MONDAY, number), number + 2)
     written.set()
     for reader in readers:
         reader.join()

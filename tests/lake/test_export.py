@@ -12,6 +12,7 @@ from lake.location import Lake
 from lake.report_table import ReportTable
 from pipelines.reports.traffic import TRAFFIC
 from tests.reports.rows import DAY, table
+from tests.written_day import write_day
 
 DAYS = [DAY + timedelta(days=number) for number in range(3)]
 
@@ -22,7 +23,7 @@ def lake(tmp_path: Path) -> Lake:
     report = ReportTable(lake, TRAFFIC.spec)
     report.declare()
     for number, day in enumerate(DAYS):
-        report.replace(day, table(TRAFFIC, {"date": day, "events": number}), 1)
+        write_day(report, day, table(TRAFFIC, {"date": day, "events": number}), 1)
     return lake
 
 
@@ -43,7 +44,7 @@ def test_each_day_of_the_range_is_a_file_with_its_rows(lake: Lake, tmp_path: Pat
 def test_an_export_again_follows_the_table(lake: Lake, tmp_path: Path) -> None:
     export_days(lake, TRAFFIC.spec, DAYS[0], DAYS[2], tmp_path)
     report = ReportTable(lake, TRAFFIC.spec)
-    report.replace(DAYS[1], table(TRAFFIC, {"date": DAYS[1], "events": 9}), 2)
-    report.replace(DAYS[2], table(TRAFFIC).head(0), 2)
+    write_day(report, DAYS[1], table(TRAFFIC, {"date": DAYS[1], "events": 9}), 2)
+    write_day(report, DAYS[2], table(TRAFFIC).head(0), 2)
     export_days(lake, TRAFFIC.spec, DAYS[1], DAYS[2], tmp_path)
     assert exported(tmp_path) == {"2026-11-20": 0, "2026-11-21": 9}

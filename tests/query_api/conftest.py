@@ -29,6 +29,7 @@ from query_api.app import create_app
 from query_api.settings import QuerySettings
 from query_api.tokens import read_token
 from sites import register_site
+from tests.written_day import write_day
 
 SITE, OTHER, EMPTY = "example.com", "semicomplete.com", "new.example.org"
 TODAY = datetime.now(UTC).date()
@@ -54,7 +55,7 @@ class Home:
         return QuerySettings.model_validate({"home": self.path, **changes})
 
     def replace(self, spec: TableSpec, day: date, rows: pl.DataFrame, revision: int) -> None:
-        ReportTable(Lake(str(self.path / "lake")), spec).replace(day, rows, revision)
+        write_day(ReportTable(Lake(str(self.path / "lake")), spec), day, rows, revision)
 
 
 def traffic_rows() -> Iterator[tuple[object, ...]]:
@@ -105,7 +106,7 @@ def build_home(path: Path, days: int = len(DAYS)) -> Home:
         table.declare()
         for (day,), of_day in frame.group_by("date"):
             assert isinstance(day, date)
-            table.replace(day, of_day, 1)
+            write_day(table, day, of_day)
         frames[spec.name] = frame
     return Home(path, read_token(path), frames)
 

@@ -57,7 +57,7 @@ def refresh(lake: Lake) -> None:
 
 
 def erased(lake: Lake, wanted: Wanted) -> Erased:
-    return erase(lake, wanted, digest_key=KEY, reports=REPORTS, time_zones={}, now=NOW)
+    return erase(lake, wanted, digest_key=KEY, reports=REPORTS, sites={}, now=NOW)
 
 
 def visit(visitor: str, **fields: object) -> dict[str, object]:
@@ -249,7 +249,7 @@ def test_stopped_at_any_step_and_repeated_it_ends_exact(
             raise Killed
 
     with pytest.raises(Killed):
-        erase(lake, Wanted(WHO), digest_key=KEY, reports=REPORTS, time_zones={}, now=NOW, tell=tell)
+        erase(lake, Wanted(WHO), digest_key=KEY, reports=REPORTS, sites={}, now=NOW, tell=tell)
     erased(lake, Wanted(WHO))
     assert traces(tmp_path, WHO) == []
     assert_all_adds_up(lake)
@@ -348,7 +348,7 @@ def test_it_is_told_how_far_it_is(lake: Lake, landing: Landing) -> None:
     land_some(landing)
     told: list[tuple[int, int]] = []
     erase(
-        lake, Wanted(WHO), digest_key=KEY, reports=REPORTS, time_zones={}, now=NOW,
+        lake, Wanted(WHO), digest_key=KEY, reports=REPORTS, sites={}, now=NOW,
         tell=lambda done, total, what: told.append((done, total)),
     )  # fmt: skip
     total = told[0][1]

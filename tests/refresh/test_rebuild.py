@@ -22,6 +22,7 @@ from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.traffic import TRAFFIC
 from tests.refresh.landing import Landing
 from tests.reports.rows import DAY, NOON
+from tests.written_day import write_day
 
 NEXT_DAY = DAY + timedelta(days=1)
 IN_2015 = date(2015, 5, 17)
@@ -40,7 +41,7 @@ def lake(tmp_path: Path) -> Lake:
     table = EventsTable(lake, EVENTS)
     table.replace_days(table.read(), [DAY], table.read().scan([DAY]).head(1).collect())
     report_table = ReportTable(lake, TRAFFIC.spec)
-    report_table.replace(NEXT_DAY, report_table.read().scan([NEXT_DAY]).head(0).collect(), 1)
+    write_day(report_table, NEXT_DAY, report_table.read().scan([NEXT_DAY]).head(0).collect(), 1)
     landing.land(on(IN_2015, landed_date=IN_2015 + timedelta(days=1)))
     return lake
 

@@ -10,10 +10,10 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from lake.location import Lake
-from lake.report_table import ReportTable
 from lake.table_version import open_version
 from pipelines.refresh.events import rebuild, take_in
-from pipelines.refresh.reports import build, read_inputs, stale_days
+from pipelines.refresh.inputs import Opened
+from pipelines.refresh.reports import build, stale_partitions
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.sessions import SESSIONS
@@ -36,8 +36,8 @@ def landing(lake: Lake) -> Landing:
 
 
 def stale(lake: Lake) -> dict[str, set[date]]:
-    tables = {report.name: (ReportTable(lake, report.spec).read(), read_inputs(lake, report)) for report in REPORTS}
-    return {name: stale_days(table, inputs) for name, (table, inputs) in tables.items()}
+    opened = Opened(lake)
+    return {report.name: {*stale_partitions(report, opened).all} for report in REPORTS}
 
 
 def refresh(lake: Lake) -> None:
@@ -52,7 +52,7 @@ def test_days_are_stale_until_they_are_built(lake: Lake, landing: Landing) -> No
     assert stale(lake)["sessions"] == {DAY, NEXT_DAY}
     build(lake, SESSIONS, [DAY])
     assert stale(lake)["sessions"] == {NEXT_DAY}
-    assert stale(lake)["traffic"] == {DAY}
+    assert stale(lake)["traffic"] == {DAY, NEXT_DAY}
     refresh(lake)
     assert not any(stale(lake).values())
 

@@ -14,7 +14,9 @@ from pipelines.reports.sources import SOURCES
 OTHER = replace(SOURCES, spec=replace(SOURCES.spec, name="other"))
 TAKEN = SOURCES
 CAPITALS = replace(SOURCES, spec=replace(SOURCES.spec, name="../Other"))
-UNKNOWN_INPUT = replace(OTHER, inputs=("pages",))
+UNKNOWN_INPUT = replace(OTHER, inputs=("events", "nowhere"))
+ABOVE = replace(OTHER, spec=replace(OTHER.spec, name="above"), inputs=("sessions", "other", "site_goals"))
+CIRCLE = replace(OTHER, inputs=("above",))
 NO_INPUT = replace(OTHER, inputs=())
 KEY_WITHOUT_COLUMN = replace(OTHER, spec=replace(OTHER.spec, key=("site", "date", "campaign")))
 PARTITION_NO_DATE = replace(OTHER, spec=replace(OTHER.spec, partition_by="site"))
@@ -31,7 +33,7 @@ class Loaded(EntryPoint):
 def test_each_report_comes_after_its_inputs() -> None:
     known = {EVENTS.name}
     for report in REPORTS:
-        assert set(report.inputs) <= known
+        assert set(report.tables) <= known
         known.add(report.name)
 
 
@@ -52,13 +54,24 @@ def test_a_report_of_another_package_comes_last() -> None:
     assert load_reports([Loaded("mine", f"{__name__}:OTHER", ENTRY_POINT_GROUP)]) == (*REPORTS, OTHER)
 
 
+def test_reports_of_other_packages_may_be_built_from_each_other() -> None:
+    entries = [Loaded(name, f"{__name__}:{name}", ENTRY_POINT_GROUP) for name in ("ABOVE", "OTHER")]
+    assert load_reports(entries) == (*REPORTS, OTHER, ABOVE)
+
+
+def test_reports_that_are_built_from_each_other_in_a_circle_are_refused() -> None:
+    entries = [Loaded(name, f"{__name__}:{name}", ENTRY_POINT_GROUP) for name in ("ABOVE", "CIRCLE")]
+    with pytest.raises(BadReport, match="its input 'other' is no table, or is built from it"):
+        load_reports(entries)
+
+
 @pytest.mark.parametrize(
     ("attribute", "fault"),
     [
         ("TAKEN", "there already is a table 'sources'"),
         ("CAPITALS", "the name '../Other' is not of small letters, digits and _"),
-        ("UNKNOWN_INPUT", "its inputs are ('pages',), not one or more of ('events', 'sessions')"),
-        ("NO_INPUT", "its inputs are (), not one or more of ('events', 'sessions')"),
+        ("UNKNOWN_INPUT", "its input 'nowhere' is no table, or is built from it"),
+        ("NO_INPUT", "its inputs are (), no table among them"),
         ("KEY_WITHOUT_COLUMN", "its columns lack 'campaign', which its key or partition names"),
         ("PARTITION_NO_DATE", "its partition column 'site' is not a date"),
         ("NO_REPORT", "it is a str, not a pipelines.reports.report.Report"),

@@ -17,10 +17,10 @@ def report_asset(report: Report) -> dg.AssetsDefinition:
     """A report as an asset below its inputs."""
 
     def build_report(lake: LakeResource, days: Sequence[date], anew: bool) -> Mapping[str, int]:
-        return {"days built": len(build(lake.lake, report, days, anew))}
+        return {"partitions built": len(build(lake.lake, report, days, anew, lake.sites()))}
 
     group = "reports" if is_report(report.spec) else "clean"
-    return table_asset(report.spec, group=group, deps=report.inputs, build=build_report)
+    return table_asset(report.spec, group=group, deps=report.tables, build=build_report)
 
 
 @dg.definitions

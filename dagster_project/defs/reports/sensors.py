@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from dagster_project.days import DAYS, ranges, tags_of
+from dagster_project.days import DAYS, newest_of, ranges, tags_of
 from dagster_project.lake_resource import LakeResource
 from dagster_project.table_asset import BuildConfig
-from pipelines.refresh.behind import days_behind
+from pipelines.refresh.behind import look_behind
 from pipelines.reports.all_reports import load_reports
 from pipelines.reports.clean_events import EVENTS
 
@@ -18,6 +18,9 @@ PAUSE = timedelta(seconds=30)
 PAUSE_AFTER_FAILURES = timedelta(minutes=5)
 MAX_RUNS = 4
 """Runs that one look asks for. Days that lie apart need a run each; what is left is still behind at the next look."""
+
+OUTDATED_EVENTS = 2_000_000
+"""About how many events the days have that a look asks to be made anew after a change of definition."""
 
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -39,24 +42,27 @@ _TABLES = (EVENTS.name, *(report.name for report in _REPORTS))
 def refresh(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult | dg.SkipReason:
     """Refreshes the days that are behind what was landed: new events, late ones of long ago, or days left half done.
 
+    Days that were built by another definition (code, or what sites.toml says) come after them, little by little.
     One refresh at a time, and 30 seconds from one to the next; after two failures in a row 5 minutes.
     """
     reason = _reason_to_wait(context.instance, datetime.now(UTC))
     if reason is not None:
         return dg.SkipReason(reason)
-    behind = days_behind(lake.lake, _REPORTS, lake.time_zones())
-    if not behind:
+    behind = look_behind(lake.lake, _REPORTS, lake.sites())
+    if not (behind.new or behind.outdated):
         return dg.SkipReason("All tables have everything that was landed.")
     known = list(context.instance.get_dynamic_partitions(str(DAYS.name)))
-    new = sorted({day.isoformat() for day in behind} - set(known))
+    new = sorted({day.isoformat() for day in (*behind.new, *behind.outdated)} - set(known))
+    # The days that turned up last come first: they are looked at most.
+    wanted = ranges(behind.new, [*known, *new])[: -MAX_RUNS - 1 : -1]
+    wanted += ranges(newest_of(behind.outdated, OUTDATED_EVENTS), [*known, *new])[:-2:-1]
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 tags=tags_of(first, last),
                 run_config=dg.RunConfig(ops={name: BuildConfig(rebuild=False) for name in _TABLES}),
             )
-            # The days that turned up last come first: they are looked at most.
-            for first, last in ranges(behind, [*known, *new])[: -MAX_RUNS - 1 : -1]
+            for first, last in wanted
         ],
         dynamic_partitions_requests=[DAYS.build_add_request(new)] if new else [],
     )
