@@ -1,10 +1,18 @@
 """The Delta table that the worker lands in: rows and progress in one commit, behind a fence."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from lake.errors import LakeAway, LandingConflict
@@ -13,6 +21,8 @@ from lake.maintenance import REPLACED_FILES
 from lake.progress import Progress, app_id
 from lake.raw import LANDING, LANDING_FIRST, open_landed
 from lake.raw_schema import LANDED, PARTITION_BY, TABLE
+
+_log = logging.getLogger(__name__)
 
 _CONFIGURATION = {
     # What readers prune by, and nothing of a person: statistics in the log would survive an erasure.
@@ -28,20 +38,24 @@ _CONFIGURATION = {
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
+# Each commit would list the whole log twice; `_shorten_log` does it once for many.
+_NO_UPKEEP = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
 
 class DeltaLandingTable:
     """A LandingTable on a Delta table, which is created where it is missing.
 
     It appends through a held handle, so that a commit made meanwhile by another writer of the same stream partition
-    fails it. The handle is opened anew after so many commits, since it slows down, and after so many seconds (`now`
-    counts them), since a handle older than the log's retention no longer sees what came after it.
+    fails it. After so many commits, or so many seconds (`now` counts them), the log is shortened by a checkpoint and
+    the handle opened anew: each commit costs what was committed since the last checkpoint, and a handle older than the
+    log's retention no longer sees what came after it.
     """
 
     def __init__(
         self,
         lake: Lake,
         *,
-        reopen_after_commits: int = 100,
+        reopen_after_commits: int = 50,
         reopen_after_seconds: float = 60.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,6 +81,7 @@ class DeltaLandingTable:
                 mode="append",
                 writer_properties=_WRITER,
                 commit_properties=CommitProperties(app_transactions=_fence(handle, first_offsets, next_offsets)),
+                post_commithook_properties=_NO_UPKEEP,
             )
         except CommitFailedError as error:
             self._handle = None
@@ -77,16 +92,28 @@ class DeltaLandingTable:
         self._commits += 1
 
     def _held(self) -> DeltaTable:
-        stale = (
-            self._commits >= self._reopen_after_commits or self._now() - self._opened_at >= self._reopen_after_seconds
-        )
-        return self._open() if self._handle is None or stale else self._handle
+        if self._handle is None:
+            return self._open()
+        old = self._commits >= self._reopen_after_commits or self._now() - self._opened_at >= self._reopen_after_seconds
+        if not old:
+            return self._handle
+        if self._commits:
+            self._shorten_log(self._handle)
+        return self._open()
+
+    def _shorten_log(self, handle: DeltaTable) -> None:
+        try:
+            # A checkpoint of an old version would hide the newer one of another worker.
+            handle.update_incremental()
+            handle.create_checkpoint()
+            handle.cleanup_metadata()
+        except (DeltaError, OSError) as error:
+            _log.warning("The log of %s was not shortened: %s", self._lake.table_uri(TABLE), error)
 
     def _open(self) -> DeltaTable:
-        try:
-            self._handle = open_landed(self._lake) or _create(self._lake)
-        except (DeltaError, OSError) as error:
-            raise LakeAway(f"{self._lake.table_uri(TABLE)} could not be created: {error}") from error
+        while (handle := open_landed(self._lake, without_files=True)) is None:
+            _create(self._lake)
+        self._handle = handle
         self._commits = 0
         self._opened_at = self._now()
         return self._handle
@@ -109,9 +136,9 @@ def _fence(handle: DeltaTable, first_offsets: Progress, next_offsets: Progress) 
     return transactions
 
 
-def _create(lake: Lake) -> DeltaTable:
+def _create(lake: Lake) -> None:
     try:
-        return DeltaTable.create(
+        DeltaTable.create(
             lake.table_uri(TABLE),
             LANDED,
             mode="ignore",
@@ -121,9 +148,7 @@ def _create(lake: Lake) -> DeltaTable:
             configuration=_CONFIGURATION,
             storage_options=dict(lake.storage_options),
         )
-    except DeltaError:
-        # Another worker created it in the same moment.
-        table = open_landed(lake)
-        if table is None:
-            raise
-        return table
+    except (DeltaError, OSError) as error:
+        # Another worker may have created it in the same moment.
+        if open_landed(lake) is None:
+            raise LakeAway(f"{lake.table_uri(TABLE)} could not be created: {error}") from error

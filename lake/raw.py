@@ -51,11 +51,14 @@ class LandedSnapshot:
     next_offsets: Progress
 
 
-def open_landed(lake: Lake) -> DeltaTable | None:
-    """The table `landed` as it is now; None where it has not been created. Raises LakeAway."""
+def open_landed(lake: Lake, *, without_files: bool = False) -> DeltaTable | None:
+    """The table `landed` as it is now; None where it has not been created. Raises LakeAway.
+
+    `without_files` is for those that only append: the list of files, which makes each commit slower, is not loaded.
+    """
     uri = lake.table_uri(TABLE)
     try:
-        return DeltaTable(uri, storage_options=dict(lake.storage_options))
+        return DeltaTable(uri, storage_options=dict(lake.storage_options), without_files=without_files)
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

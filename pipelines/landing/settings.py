@@ -29,7 +29,7 @@ class LandingSettings(BaseSettings):
         16 * 1024 * 1024, ge=1, description="bytes of records after which a batch is landed; bounds the memory"
     )
     landing_reopen_commits: int = Field(
-        100, ge=1, description="commits after which the Delta table is opened anew, since a long-held handle gets slow"
+        50, ge=1, description="commits after which the log is shortened by a checkpoint and the table opened anew"
     )
     landing_dead_letter_share: float = Field(
         0.5, ge=0, le=1, description="share of 1,000 records in a row that may be unreadable; above it the worker stops"

@@ -1,5 +1,6 @@
 """What is Delta's own about the landing table; the contract is in tests/landing."""
 
+import json
 import multiprocessing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +106,15 @@ def test_progress_outlives_checkpoints_and_the_cleaning_of_the_log(lake: Lake, t
     assert zombie.landed([P0, P1]) == {P0: 240, P1: 3}
     land(zombie, P1, 3, 6)
     assert opened(lake).count() == 246
+
+
+def test_whoever_opens_the_table_reads_a_checkpoint_and_few_commits(lake: Lake, tmp_path: Path) -> None:
+    writer = DeltaLandingTable(lake, reopen_after_commits=10)
+    for first in range(35):
+        land(writer, P0, first, first + 1)
+    hint = json.loads((tmp_path / "lake" / TABLE / "_delta_log" / "_last_checkpoint").read_text())
+    assert (hint["version"], opened(lake).version()) == (30, 35)
+    assert (hint["numOfAddFiles"], opened(lake).count()) == (30, 35)
 
 
 @pytest.mark.parametrize(("commits", "seconds"), [(1, 1e9), (10**9, 0.0)])
