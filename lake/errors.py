@@ -12,6 +12,8 @@ LakeError
 
 from collections.abc import Collection
 
+from lake.store_answers import plain
+
 
 class LakeError(Exception):
     """The root of the lake's errors."""
@@ -60,4 +62,7 @@ class TableMissing(LakeError):
 
 
 class LakeAway(LakeError):
-    """The lake can't be read or written now."""
+    """The lake can't be read or written now. The sentence may end with what a library said."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(plain(sentence))
