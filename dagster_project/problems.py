@@ -30,7 +30,9 @@ def run_problems(
     `known`: what this said of the runs that were finished until `since`.
     """
     finished = instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE], updated_after=since - _AGAIN),
+        dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE], updated_after=since - _AGAIN
+        ),
         order_by="update_timestamp",
         ascending=True,
     )

@@ -1,6 +1,6 @@
 """Checks of tables of days: each looks at the days of its run, or at the latest month where it runs on its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -11,6 +11,8 @@ from dagster_project.table_asset import REFRESH_POOL
 from lake.table_spec import TableSpec
 from lake.table_version import open_version
 from pipelines.refresh.balance import repeated_keys
+
+_SHOWN = 20
 
 
 def table_check(
@@ -39,6 +41,34 @@ def key_check(spec: TableSpec, *, blocking: bool) -> dg.AssetChecksDefinition:
 
     def look(lake: LakeResource, days: Sequence[date]) -> dg.AssetCheckResult:
         repeated = repeated_keys(open_version(lake.lake, spec), days)
-        return dg.AssetCheckResult(passed=repeated == 0, metadata={"days": len(days), "repeated keys": repeated})
+        metadata: dict[str, dg.RawMetadataValue] = {"days": len(days), "repeated keys": repeated.count}
+        if repeated.nth > 1:
+            metadata["looked at"] = f"every {repeated.nth}th key"
+        if repeated.count:
+            metadata["where"] = where(repeated.by_site)
+            metadata["which"] = _query(lake.lake.table_uri(spec.name), spec, {day for _, day in repeated.by_site})
+        return dg.AssetCheckResult(
+            passed=repeated.count == 0,
+            description=f"{repeated.count:,} keys name more than one row." if repeated.count else None,
+            metadata=metadata,
+        )
 
     return table_check(spec.name, "key_is_unique", f"One row per {', '.join(spec.key)}.", blocking=blocking, look=look)
+
+
+def where(counts: Mapping[tuple[str, date], int]) -> dg.TableMetadataValue:
+    """How many by site and day, the most first. Never a key: it may be a person's, and would outlive an erasure."""
+    worst = sorted(counts.items(), key=lambda item: -item[1])[:_SHOWN]
+    return dg.MetadataValue.table(
+        [dg.TableRecord({"site": site, "day": day.isoformat(), "count": count}) for (site, day), count in worst],
+        dg.TableSchema([dg.TableColumn("site"), dg.TableColumn("day"), dg.TableColumn("count", "int")]),
+    )
+
+
+def _query(uri: str, spec: TableSpec, days: Iterable[date]) -> dg.MarkdownMetadataValue:
+    """What shows the rows to whoever may see them."""
+    listed = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days)[:_SHOWN])
+    return dg.MetadataValue.md(
+        f"In DuckDB:\n```sql\nSELECT {', '.join(spec.key)}, count(*) AS rows FROM delta_scan('{uri}')\n"
+        f"WHERE {spec.partition_by} IN ({listed}) GROUP BY ALL HAVING rows > 1;\n```"
+    )

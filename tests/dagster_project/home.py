@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_project.definitions import defs
-from dagster_project.defs.reports.sensors import refresh
+from dagster_project.defs.reports.sensors import REFRESHED, refresh
 from dagster_project.lake_resource import LakeResource
 from lake.location import Lake
 from tests.refresh.landing import Landing
@@ -24,7 +24,11 @@ class Home:
         self.resource = LakeResource(uri=self.lake.uri, sites_file=str(folder / "sites.toml"), query_url=QUERY_URL)
         self.definitions = dg.Definitions.merge(
             dg.Definitions(assets=list(defs().assets or []), asset_checks=list(defs().asset_checks or [])),
-            dg.Definitions(resources={"lake": self.resource}, executor=dg.in_process_executor),
+            dg.Definitions(
+                jobs=[dg.define_asset_job("refresh", REFRESHED)],
+                resources={"lake": self.resource},
+                executor=dg.in_process_executor,
+            ),
         )
 
     def look(self) -> dg.SensorResult | dg.SkipReason:
@@ -38,7 +42,7 @@ class Home:
 
     def run(self, request: dg.RunRequest, *tables: str, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
         """Runs what the sensor asked for: all tables, or those that are named."""
-        job = self.definitions.resolve_implicit_global_asset_job_def()
+        job = self.definitions.resolve_job_def("refresh")
         return job.execute_in_process(
             instance=self.instance,
             run_config=request.run_config,

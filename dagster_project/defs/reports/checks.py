@@ -1,17 +1,25 @@
-"""Whether reports hold one row per key, and all events."""
+"""Whether reports hold one row per key, all events, and what a rebuild would make."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from dagster_project.days import DAYS, days_of_run
 from dagster_project.lake_resource import LakeResource
+from dagster_project.table_asset import REFRESH_POOL
 from dagster_project.table_check import key_check, table_check
 from pipelines.refresh.balance import traffic_balance
+from pipelines.refresh.stored import compare_with_rebuild
 from pipelines.reports.all_reports import load_reports
 from pipelines.reports.clean_events import EVENTS
-from pipelines.reports.sessions import SESSIONS
+from pipelines.reports.report import Report
 from pipelines.reports.traffic import TRAFFIC
+from sites import Site
+
+EQUALS_REBUILD = "equals_rebuild"
+
+_REPORTS = load_reports()
 
 
 def adds_up(lake: LakeResource, days: Sequence[date]) -> dg.AssetCheckResult:
@@ -27,9 +35,89 @@ def adds_up(lake: LakeResource, days: Sequence[date]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=found.holds, metadata=metadata)
 
 
+def equals_rebuild(lake: LakeResource, report: Report, day: date, sites: Iterable[Site]) -> dg.AssetCheckResult:
+    """A day of a report, built in memory, is the stored one."""
+    found = compare_with_rebuild(lake.lake, report, day, sites)
+    of = dg.AssetKey(report.name)
+    if found is None:
+        return dg.AssetCheckResult(
+            asset_key=of,
+            check_name=EQUALS_REBUILD,
+            passed=True,
+            description=f"{day} was not compared: it is about to be refreshed.",
+        )
+    return dg.AssetCheckResult(
+        asset_key=of,
+        check_name=EQUALS_REBUILD,
+        passed=found.none,
+        description=None if found.none else f"{day} is not what a rebuild makes of it. Rebuild it, and ask why.",
+        metadata={
+            "day": day.isoformat(),
+            "rows": found.rows,
+            "rows only a rebuild has": found.added,
+            "rows a rebuild has not": found.removed,
+            "rows a rebuild changes": found.changed,
+            "columns it changes": list(found.columns),
+        },
+    )
+
+
+def sampled_day(days: Sequence[date], today: date) -> date | None:
+    """One of the days, another one tomorrow."""
+    return sorted(days)[today.toordinal() % len(days)] if days else None
+
+
+@dg.multi_asset_check(
+    name="rebuild_in_memory",
+    specs=[
+        dg.AssetCheckSpec(
+            EQUALS_REBUILD,
+            asset=report.name,
+            description="One day of those that were built, another one each day, is what a rebuild of it would be.",
+        )
+        for report in _REPORTS
+    ],
+    pool=REFRESH_POOL,
+    can_subset=True,
+)
+def rebuilds(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+    """Costs what a rebuild of the day costs, so once a day and not with each refresh."""
+    known = context.instance.get_dynamic_partitions(str(DAYS.name))
+    day = sampled_day(days_of_run(context.run.tags, known), datetime.now(UTC).date())
+    selected = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
+    sites = lake.sites()
+    for report in _REPORTS:
+        if report.name not in selected:
+            continue
+        if day is None:
+            yield dg.AssetCheckResult(
+                asset_key=dg.AssetKey(report.name),
+                check_name=EQUALS_REBUILD,
+                passed=True,
+                description="There is no day yet.",
+            )
+        else:
+            yield equals_rebuild(lake, report, day, sites)
+
+
+compare_job = dg.define_asset_job(
+    "compare_with_rebuild",
+    selection=dg.AssetSelection.checks(rebuilds),
+    description="Builds one day of all reports in memory and compares it with the stored one. Changes nothing.",
+)
+
+compare_schedule = dg.ScheduleDefinition(
+    name="compare_with_rebuild_daily",
+    job=compare_job,
+    cron_schedule="40 3 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="One of the latest 31 days each night.",
+)
+
+
 @dg.definitions
 def checks() -> dg.Definitions:
-    """A check of the key per table, and of the sums of `traffic`. Reports are not built from sessions that repeat."""
+    """A check of the key per table, of the sums of `traffic`, and of one day. What others are made of blocks them."""
     traffic = table_check(
         TRAFFIC.name,
         "adds_up_with_events",
@@ -37,5 +125,6 @@ def checks() -> dg.Definitions:
         deps=[EVENTS.name],
         look=adds_up,
     )
-    keys = [key_check(report.spec, blocking=report.name == SESSIONS.name) for report in load_reports()]
-    return dg.Definitions(asset_checks=[*keys, traffic])
+    inputs = {name for report in _REPORTS for name in report.inputs}
+    keys = [key_check(report.spec, blocking=report.name in inputs) for report in _REPORTS]
+    return dg.Definitions(asset_checks=[*keys, traffic, rebuilds], jobs=[compare_job], schedules=[compare_schedule])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from dagster_project.days import DAYS, newest_of, ranges, tags_of
+from dagster_project.defs.reports.checks import rebuilds
 from dagster_project.lake_resource import LakeResource
 from dagster_project.table_asset import BuildConfig
 from pipelines.refresh.behind import look_behind
@@ -32,10 +33,13 @@ _UNFINISHED = [
 _REPORTS = load_reports()
 _TABLES = (EVENTS.name, *(report.name for report in _REPORTS))
 
+REFRESHED = dg.AssetSelection.assets(*_TABLES) - dg.AssetSelection.checks(rebuilds)
+"""All tables with the checks that cost little."""
+
 
 @dg.sensor(
     name="refresh",
-    target=dg.AssetSelection.assets(*_TABLES),
+    target=REFRESHED,
     minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
