@@ -15,6 +15,7 @@ from logektor.errors import NotRunning
 from logektor.sentences import Home, sentences, settings_from, settings_in_use, stop
 from logektor.settings import StackSettings
 from logektor.table_commands import tables_app
+from logektor.token_commands import tokens_app
 from sites import SitesError, load_sites, register_site
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ app = typer.Typer(
 sites_app = typer.Typer(help="The sites that may send events.", no_args_is_help=True)
 app.add_typer(sites_app, name="sites")
 app.add_typer(tables_app)
+app.add_typer(tokens_app, name="tokens")
 
 OfSite = Annotated[str | None, typer.Option(help="Only of this site.")]
 FirstDay = Annotated[

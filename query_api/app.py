@@ -9,21 +9,22 @@ from starlette.staticfiles import StaticFiles
 
 from lake.catalogue import Catalogue
 from lake.location import Lake
-from query_api.access import TokenGuard
+from query_api.access import TokenGuard, finder
 from query_api.errors import answer_errors_in_one_shape
+from query_api.grants import Grants
 from query_api.pages import DASHBOARD, health_routes, page_routes
 from query_api.query_pool import QueryPool
 from query_api.report_reader import ReportReader
 from query_api.report_routes import report_routes
 from query_api.security_headers import SecurityHeaders
 from query_api.settings import QuerySettings
-from query_api.tokens import read_token
 from sites import LiveSites
 
 
 def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
     """The ASGI app. Raises TokenError and SitesError."""
-    token = read_token(settings.home)
+    grants = Grants(settings.home)
+    find = finder(grants, now)
     sites = LiveSites(settings.sites_file)
     reader = ReportReader(Catalogue(Lake(settings.lake)))
     pool = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
@@ -44,9 +45,9 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     )
     answer_errors_in_one_shape(app)
     app.include_router(report_routes(settings, sites, reader, pool, now))
-    app.include_router(page_routes(token))
+    app.include_router(page_routes(grants, find, now))
     app.include_router(health_routes(lambda: pool.run(reader.entries)))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
-    app.add_middleware(TokenGuard, token=token)
+    app.add_middleware(TokenGuard, find=find)
     app.add_middleware(SecurityHeaders)
     return app

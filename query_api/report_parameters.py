@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from query_api.errors import ApiError, wrong_parameter
 from query_api.formats import Format
+from query_api.grants import Grant
 from query_api.report_query import Per, ReportQuery
 from query_api.settings import QuerySettings
 from sites import LiveSites, Site
@@ -53,10 +54,9 @@ def refuse_repeated_parameters(request: Request) -> None:
 
 
 def question(
-    parameters: ReportParameters, form: Format, sites: LiveSites, settings: QuerySettings, now: datetime
+    parameters: ReportParameters, form: Format, site: Site, settings: QuerySettings, now: datetime
 ) -> ReportQuery:
     """The parameters with their defaults filled in. Raises ApiError."""
-    site = _site(parameters.site, sites)
     last = parameters.last or today(site, now)
     try:
         first = parameters.first or last - timedelta(days=_DEFAULT_DAYS - 1)
@@ -76,15 +76,19 @@ def today(site: Site, now: datetime) -> date:
     return now.astimezone(ZoneInfo(site.time_zone)).date()
 
 
-def _site(domain: str | None, sites: LiveSites) -> Site:
+def asked_site(domain: str | None, sites: LiveSites, grant: Grant) -> Site:
+    """The site that a request names, or the only one that its token opens. Raises ApiError.
+
+    A site that the token does not open is answered as one that is not there.
+    """
     if domain is not None:
-        if found := sites.find(lambda known: known.by_domain(domain)):
-            return found
-        raise ApiError(
-            400, "unknown_site", f"site: {domain[:100]!r} is not registered; GET /api/sites lists them.", "site"
-        )
-    known = list(sites.refresh())
-    if len(known) == 1:
-        return known[0]
-    message = "site: say which site; GET /api/sites lists them." if known else "site: no site is registered yet."
+        found = sites.find(lambda known: known.by_domain(domain)) if grant.sees(domain) else None
+        if found is None:
+            message = f"site: {domain[:100]!r} is not registered; GET /api/sites lists them."
+            raise ApiError(400, "unknown_site", message, "site")
+        return found
+    seen = [site for site in sites.refresh() if grant.sees(site.domain)]
+    if len(seen) == 1:
+        return seen[0]
+    message = "site: say which site; GET /api/sites lists them." if seen else "site: no site is registered yet."
     raise wrong_parameter("site", message)

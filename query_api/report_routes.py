@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from lake.catalogue import CatalogueEntry
+from query_api.access import grant_of
 from query_api.conditional import has_already, not_modified, whole_or_piece
 from query_api.errors import ApiError
 from query_api.formats import MEDIA_TYPES, Format, wanted_format
 from query_api.query_pool import QueryPool
-from query_api.report_parameters import ReportParameters, question, refuse_repeated_parameters, today
+from query_api.report_parameters import ReportParameters, asked_site, question, refuse_repeated_parameters, today
 from query_api.report_query import ReportQuery, columns_document
 from query_api.report_reader import ReportReader, Unchanged
 from query_api.settings import QuerySettings
@@ -30,9 +31,10 @@ def report_routes(
     routes = APIRouter(prefix="/api")
 
     @routes.api_route("/sites", methods=["GET", "HEAD"])
-    async def list_sites() -> dict[str, Any]:
-        """The sites that can be read: domain, time zone, and the snippet for their pages."""
-        return {"sites": [_site_document(site, settings, now()) for site in sites.refresh()]}
+    async def list_sites(request: Request) -> dict[str, Any]:
+        """The sites that the token opens: domain, time zone, and the snippet for their pages."""
+        seen = [site for site in sites.refresh() if grant_of(request).sees(site.domain)]
+        return {"sites": [_site_document(site, settings, now()) for site in seen]}
 
     @routes.api_route("/reports", methods=["GET", "HEAD"])
     async def list_reports() -> dict[str, Any]:
@@ -45,7 +47,8 @@ def report_routes(
         name, form = wanted_format(name, request.headers.get("accept", ""))
         if not _REPORT_NAME.fullmatch(name):
             raise ApiError(404, "no_such_report", "There is no report of this name; GET /api/reports lists them.")
-        query = question(parameters, form, sites, settings, now())
+        site = asked_site(parameters.site, sites, grant_of(request))
+        query = question(parameters, form, site, settings, now())
         page = await pool.run(lambda: reader.read(name, form, query, lambda etag: has_already(request, etag)))
         headers = {"ETag": page.etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, Cookie"}
         if isinstance(page, Unchanged):

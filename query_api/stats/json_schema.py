@@ -114,12 +114,12 @@ def _filter() -> Schema:
         "additionalProperties": False,
         "properties": {"case_sensitive": {"type": "boolean", "default": True}},
     }
+    text_or_null: Schema = {"oneOf": [text, {"type": "null"}]}
+    dimension: Schema = {"oneOf": _filterable()}
+    contains = [name for name in OPERATORS if name.startswith("contains")]
     comparisons = [
-        _tuple({"enum": names}, {"oneOf": _filterable()}, _values(value), modifiers, least=3)
-        for names, value in (
-            (["is", "is_not"], {"oneOf": [text, {"type": "null"}]}),
-            ([name for name in OPERATORS if name.startswith("contains")], text),
-        )
+        _tuple({"enum": ["is", "is_not"]}, dimension, _values(text_or_null), modifiers, least=3),
+        _tuple({"enum": contains}, dimension, _values(text), modifiers, least=3),
     ]
     combined = _tuple({"enum": ["and", "or"]}, {"type": "array", "minItems": 1, "maxItems": MOST_FILTERS, "items": one})
     return {"oneOf": [*comparisons, combined, _tuple({"const": "not"}, one)]}

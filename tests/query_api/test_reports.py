@@ -164,7 +164,7 @@ def test_csv_and_parquet_say_the_same_to_duckdb(client: Client, home: Home, tmp_
         (tmp_path / f"actions.{suffix}").write_bytes(answer.content)
     columns = "site, date, object_type, action, coalesce(subject_type, ''), events, visitors, objects, subjects"
     csv, parquet = (
-        duckdb.execute(f"SELECT {columns} FROM '{tmp_path}/actions.{suffix}' ORDER BY ALL").fetchall()  # noqa: S608
+        duckdb.execute(f"SELECT {columns} FROM '{tmp_path}/actions.{suffix}' ORDER BY ALL").fetchall()
         for suffix in ("csv", "parquet")
     )
     assert csv == parquet == sorted(table(home, "actions").rows())
