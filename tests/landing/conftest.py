@@ -169,7 +169,7 @@ class Site:
 
     def count(self, fault: str) -> LandingFault:
         """Looks for every record in the table's files by its mark, without asking for offsets."""
-        table = DeltaTable(self.lake.table_uri(TABLE))
+        table = DeltaTable(self.lake.table_uri(TABLE), storage_options=dict(self.lake.storage_options))
         rows = table.to_pyarrow_table(columns=["kind", "event_id", "body"]).to_pylist()
         kinds = {_mark(row["event_id"] or row["body"].decode()): row["kind"] for row in rows}
         assert kinds.keys() <= self.sent.keys()
