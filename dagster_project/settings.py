@@ -24,6 +24,11 @@ class DagsterSettings(BaseSettings):
     retention_dead_letters_days: int | None = Field(
         None, ge=1, description="days that dead letters are kept after they were landed. Unset: for ever"
     )
+    upkeep_memory_mb: int = Field(
+        1024,
+        ge=256,
+        description="MiB that compaction or vacuum may use; it fails past that, and the table stays as it was",
+    )
     dead_letter_share: float = Field(
         0.05,
         gt=0,

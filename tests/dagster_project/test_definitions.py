@@ -87,7 +87,12 @@ def test_sensor_and_schedules_run_without_being_switched_on(loaded: dg.Definitio
     }
     schedules = [one for one in loaded.schedules or () if isinstance(one, dg.ScheduleDefinition)]
     running = {one.name for one in schedules if one.default_status == dg.DefaultScheduleStatus.RUNNING}
-    assert running == {"compact_every_10_minutes", "forget_old_runs_hourly"}
+    assert running == {
+        "compact_every_10_minutes",
+        "compact_daily",
+        "vacuum_hourly",
+        "forget_old_runs_hourly",
+    }
     assert {one.name for one in schedules} - running == {"expire_daily"}
 
 

@@ -1,16 +1,8 @@
-"""When upkeep is done."""
+"""When the run history is kept small."""
 
 import dagster as dg
 
-from dagster_project.defs.upkeep.jobs import compact_job, forget_old_runs_job
-
-compact_schedule = dg.ScheduleDefinition(
-    name="compact_every_10_minutes",
-    job=compact_job,
-    cron_schedule="*/10 * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="The worker adds a file a second: so there are never more than a few hundred.",
-)
+from dagster_project.defs.upkeep.jobs import forget_old_runs_job
 
 forget_old_runs_schedule = dg.ScheduleDefinition(
     name="forget_old_runs_hourly",
