@@ -1,7 +1,8 @@
 """The table `events`: rows, the progress they were read up to, and the revisions of their days, in one commit."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -14,10 +15,22 @@ from lake.progress import Progress, app_id, progress_of
 from lake.report_table import WRITER
 from lake.table_metadata import declare
 from lake.table_spec import TableSpec
-from lake.table_version import TableVersion, open_version, revision_id
+from lake.table_version import DEFINITION, TableVersion, open_version, record_id, revision_id
 
 TAKEN_IN = "taken_in"
 """Who commits the progress of `events`: the offsets of `landed` up to which its rows were read."""
+
+
+LANDED = "landed"
+"""The number of a day of landing: it changes with the events of that day that count, and with how many there are."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """How rows are made: a number of 63 bits, and transactions by which the next writer knows what it is for."""
+
+    number: int
+    transactions: Mapping[str, int]
 
 
 def taken_in(events: TableVersion) -> Progress:
@@ -44,9 +57,20 @@ class EventsTable:
         """The table as it is now. Raises LakeAway."""
         return open_version(self._lake, self._spec)
 
-    def append(self, seen: TableVersion, rows: pl.DataFrame, next_progress: Progress) -> None:
-        """Adds rows. Raises TableConflict and LakeAway, and has then changed nothing."""
-        days = rows[self._spec.partition_by].unique()
+    def append(
+        self,
+        seen: TableVersion,
+        rows: pl.DataFrame,
+        next_progress: Progress,
+        landed_on: Collection[date] = (),
+        definition: Definition | None = None,
+    ) -> None:
+        """Adds rows. Raises TableConflict and LakeAway, and has then changed nothing.
+
+        A day that has older rows keeps their definition. `landed_on`: the days of landing of what was taken in.
+        """
+        days = set(rows[self._spec.partition_by])
+        defined = [day for day in days if seen.revision(day) == 0]
         with self._changing(seen) as handle:
             write_deltalake(
                 handle,
@@ -54,15 +78,22 @@ class EventsTable:
                 mode="append",
                 schema_mode="merge",
                 writer_properties=WRITER,
-                commit_properties=_transactions(seen, days, next_progress),
+                commit_properties=_commit(seen, days, next_progress, landed_on, defined, definition),
             )
 
     def replace_days(
-        self, seen: TableVersion, days: Collection[date], rows: pl.DataFrame, next_progress: Progress | None = None
+        self,
+        seen: TableVersion,
+        days: Collection[date],
+        rows: pl.DataFrame,
+        next_progress: Progress | None = None,
+        landed_on: Collection[date] = (),
+        definition: Definition | None = None,
     ) -> None:
         """Makes `rows` the only rows of these days; the progress stays as it is unless a new one is given.
 
-        Raises TableConflict and LakeAway, and has then changed nothing.
+        `landed_on`: the days of landing of all rows that were there, come or were taken in. `definition`: where all
+        rows are made by it. Raises TableConflict and LakeAway, and has then changed nothing.
         """
         listed = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))
         with self._changing(seen) as handle:
@@ -73,7 +104,7 @@ class EventsTable:
                 predicate=f"{self._spec.partition_by} IN ({listed})",
                 schema_mode="merge",
                 writer_properties=WRITER,
-                commit_properties=_transactions(seen, days, next_progress or {}),
+                commit_properties=_commit(seen, days, next_progress or {}, landed_on, days, definition),
             )
 
     def _sorted(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -91,9 +122,24 @@ class EventsTable:
             raise LakeAway(f"{uri} could not be written: {error}") from error
 
 
-def _transactions(seen: TableVersion, days: Iterable[date], next_progress: Progress) -> CommitProperties:
-    revisions = [Transaction(revision_id(seen.spec.name, day), seen.revision(day) + 1) for day in days]
-    before = taken_in(seen)
+def _commit(
+    seen: TableVersion,
+    days: Collection[date],
+    next_progress: Progress,
+    landed_on: Collection[date],
+    defined: Collection[date],
+    definition: Definition | None,
+) -> CommitProperties:
+    name, before, landed = seen.spec.name, taken_in(seen), seen.recorded(LANDED)
     moved = {place: offset for place, offset in next_progress.items() if before.get(place) != offset}
-    progress = [Transaction(app_id(TAKEN_IN, *place), offset) for place, offset in moved.items()]
-    return CommitProperties(app_transactions=[*revisions, *progress])
+    numbers = {
+        **{revision_id(name, day): seen.revision(day) + 1 for day in days},
+        **{record_id(name, day, LANDED): landed.get(day, 0) + 1 for day in landed_on},
+        **{app_id(TAKEN_IN, *place): offset for place, offset in moved.items()},
+    }
+    if definition is not None:
+        numbers |= {
+            **{record_id(name, day, DEFINITION): definition.number for day in defined},
+            **definition.transactions,
+        }
+    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in numbers.items()])

@@ -6,6 +6,7 @@ from datetime import date
 
 from lake.location import Lake
 from pipelines.refresh.events import waiting_days
+from pipelines.refresh.events_definition import outdated_days
 from pipelines.refresh.inputs import Opened
 from pipelines.refresh.reports import stale_partitions
 from pipelines.reports.clean_events import EVENTS
@@ -35,7 +36,7 @@ def look_behind(lake: Lake, reports: Sequence[Report], sites: Iterable[Site]) ->
     opened = Opened(lake, sites)
     events = opened.table(EVENTS)
     new = waiting_days(lake, events, Sites(sites).time_zones())
-    outdated: set[date] = set()
+    outdated = outdated_days(lake, events, Sites(sites).time_zones())
     for report in reports:
         stale = stale_partitions(report, opened)
         latest = _latest_days(events.revisions, report.window)

@@ -149,4 +149,5 @@ def _days_of_successors(
 def _take_out(lake: Lake, day: date, wanted: Wanted) -> None:
     table = EventsTable(lake, EVENTS)
     seen = table.read()
-    table.replace_days(seen, [day], seen.scan([day]).filter(~wanted.is_event()).collect(engine="streaming"))
+    rows = seen.scan([day]).collect(engine="streaming")
+    table.replace_days(seen, [day], rows.filter(~wanted.is_event()), landed_on=set(rows["landed_date"]))

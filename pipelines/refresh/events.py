@@ -14,6 +14,7 @@ from lake.location import Lake
 from lake.progress import Progress
 from lake.raw import LandedSince, read_landed_since, read_snapshot, scan_raw_events
 from lake.table_version import TableVersion
+from pipelines.refresh.events_definition import definition_of_events
 from pipelines.refresh.expired import refuse_expired
 from pipelines.refresh.landed_rows import below, landed_on, thin
 from pipelines.reports.clean_events import EVENTS, enrich, local_date
@@ -70,16 +71,21 @@ def waiting_days(lake: Lake, seen: TableVersion, time_zones: Mapping[str, str]) 
 def rebuild(lake: Lake, days: Collection[date], time_zones: Mapping[str, str], step: int = STEP) -> int:
     """Makes these days anew from all landed events below the progress; answers how many rows they have now.
 
-    What was landed above the progress is left to `take_in`. Raises RawEventsExpired where raw events of a day may be
+    With them come days that have no rows yet and get some by a site's new time zone. What was landed above the
+    progress is left to `take_in`. Raises RawEventsExpired where raw events of a day may be
     gone, TableConflict and LakeAway.
     """
     refuse_expired(lake, days)
+    if not days:
+        return 0
     events = EventsTable(lake, EVENTS)
     events.declare()
-    landed = _landed_by_day(lake, events.read(), days, time_zones)
+    seen = events.read()
+    landed = _landed_by_day(lake, seen, days, time_zones)
+    with_others = {*days, *(day for day in landed if seen.revision(day) == 0)}
     return sum(
         retried(partial(_rebuild, lake, events, group, time_zones))
-        for group in _groups({day: landed.get(day, 0) for day in sorted(days)}, step)
+        for group in _groups({day: landed.get(day, 0) for day in sorted(with_others)}, step)
     )
 
 
@@ -105,13 +111,16 @@ def _take_step(
     next_progress = _next_step(progress, since, step)
     new = enrich(since.rows.filter(below(next_progress)), time_zones).collect(engine="streaming")
     merge = merge_new(_rows_of(new, _perhaps_the_same(seen.scan(), new)), new)
+    landing_days = set(new["landed_date"].unique())
     if merge.displaced.is_empty():
-        events.append(seen, merge.added, next_progress)
+        definition = definition_of_events(seen, time_zones)
+        events.append(seen, merge.added, next_progress, landing_days, definition)
         return TakenIn(frozenset(merge.added["event_date"]), new.height, merge.added.height)
     days, rows = _decide_anew(lake, seen, new, merge, next_progress, time_zones)
-    before = seen.scan(days).select(pl.len()).collect().item()
-    events.replace_days(seen, days, rows, next_progress)
-    return TakenIn(frozenset(days), new.height, rows.height - before)
+    before = seen.scan(days).select("landed_date").collect(engine="streaming")["landed_date"]
+    landing_days |= {*before.unique(), *rows["landed_date"].unique()}
+    events.replace_days(seen, days, rows, next_progress, landed_on=landing_days)
+    return TakenIn(frozenset(days), new.height, rows.height - before.len())
 
 
 def _ahead(progress: Progress, landed: Progress) -> Progress:
@@ -216,5 +225,7 @@ def _rebuild(lake: Lake, events: EventsTable, days: Collection[date], time_zones
     counting = first_of_each(candidates).filter(on_these_days).select(PLACE)
     rows = enrich(landed.filter(landed_on(days)).join(counting.lazy(), on=PLACE, how="semi"), time_zones)
     rebuilt = rows.collect(engine="streaming")
-    events.replace_days(seen, days, rebuilt)
+    before = seen.scan(days).select("landed_date").unique().collect(engine="streaming")["landed_date"]
+    landing_days = {*before, *rebuilt["landed_date"].unique()}
+    events.replace_days(seen, days, rebuilt, landed_on=landing_days, definition=definition_of_events(seen, time_zones))
     return rebuilt.height

@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.days import days_of_run, ranges, tags_of
+from dagster_project.days import days_of_run, newest_of, ranges, tags_of
 
 KNOWN = ["2026-11-20", "2026-11-21", "2026-11-22", "2015-05-17"]
 
@@ -41,3 +41,10 @@ def test_a_run_of_no_partition_is_of_the_latest_days() -> None:
     many = [f"2026-{month:02}-01" for month in range(1, 13)] * 4
     assert days_of_run({}, KNOWN)[-1] == date(2026, 11, 22)
     assert len(days_of_run({}, many)) == 31
+
+
+def test_the_newest_days_are_taken_up_to_a_number_of_rows_and_one_in_any_case() -> None:
+    sizes = {date(2026, 11, 20): 5, date(2026, 11, 22): 4, date(2015, 5, 17): 1, date(2026, 11, 21): 5}
+    assert newest_of(sizes, 9) == [date(2026, 11, 22), date(2026, 11, 21)]
+    assert newest_of(sizes, 1) == [date(2026, 11, 22)]
+    assert newest_of({}, 1) == []

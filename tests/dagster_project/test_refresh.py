@@ -242,15 +242,15 @@ def test_a_lake_that_is_away_for_a_moment_is_tried_again_by_the_same_run(
     monkeypatch.setattr("dagster_project.lake_retry.WAIT_SECONDS", 0.0)
     home.landing.land(on(DAY), on(NEXT_DAY))
     (request,) = requests(home.look())
-    away = {EventsTable: [True], ReportTable: [False, True]}
+    away: dict[type[object], list[bool]] = {EventsTable: [True], ReportTable: [True]}
 
-    def once_away(owner: type, method: str) -> None:
+    def once_away(owner: type[object], method: str) -> None:
         written = getattr(owner, method)
 
-        def write(*arguments: object) -> object:
+        def write(*arguments: object, **named: object) -> object:
             if away[owner] and away[owner].pop(0):
                 raise LakeAway("the disk was away")
-            return written(*arguments)
+            return written(*arguments, **named)
 
         monkeypatch.setattr(owner, method, write)
 
@@ -272,7 +272,7 @@ def test_a_lake_that_stays_away_ends_the_run_and_leaves_no_half_written_day(
     home.landing.land(on(DAY))
     (request,) = requests(home.look())
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise LakeAway("the disk is away")
 
     with monkeypatch.context() as patch:
@@ -300,3 +300,21 @@ def test_a_report_links_to_its_rows_of_the_day(home: Home) -> None:
     assert "read it" not in metadata["sessions"]
     assert metadata["traffic"]["rows of 30 days"] == dg.MetadataValue.text(" " * 29 + "█ up to 1")
     assert metadata["traffic"]["source revision"] == dg.MetadataValue.int(1)
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_days_of_another_definition_are_asked_for_after_what_is_new(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY + timedelta(days=number) for number in range(3)]
+    home.landing.land(*(on(day) for day in days))
+    home.run(requests(home.look())[0])
+    monkeypatch.setattr("pipelines.refresh.events_definition._LIBRARIES", ("polars",))
+    monkeypatch.setattr("dagster_project.defs.reports.sensors.OUTDATED_EVENTS", 2)
+    home.landing.land(on(days[0]))
+    asked = requests(home.look())
+    assert [days_of(request) for request in asked] == [("2026-11-20", "2026-11-20"), ("2026-11-21", "2026-11-22")]
+    for request in asked:
+        assert home.run(request).success
+    assert isinstance(home.look(), dg.SkipReason)
+    assert events_in_traffic(home) == {days[0]: 2, days[1]: 1, days[2]: 1}

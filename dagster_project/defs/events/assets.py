@@ -7,15 +7,18 @@ import dagster as dg
 
 from dagster_project.lake_resource import LakeResource
 from dagster_project.table_asset import table_asset
+from lake.table_version import open_version
 from pipelines.refresh.events import rebuild, take_in
+from pipelines.refresh.events_definition import outdated_days
 from pipelines.reports.clean_events import EVENTS
 
 
 def build_events(lake: LakeResource, days: Sequence[date], anew: bool) -> Mapping[str, int]:
-    """Takes in all that was landed, of whatever day; then makes the asked days anew, if asked to."""
-    taken = take_in(lake.lake, lake.time_zones())
-    if anew:
-        rebuild(lake.lake, days, lake.time_zones())
+    """Takes in all that was landed, of whatever day; then makes asked days anew, or only those that are outdated."""
+    time_zones = lake.time_zones()
+    taken = take_in(lake.lake, time_zones)
+    outdated = set() if anew else outdated_days(lake.lake, open_version(lake.lake, EVENTS), time_zones)
+    rebuild(lake.lake, days if anew else outdated & set(days), time_zones)
     return {
         "landed events taken in": taken.landed,
         "duplicates among them": taken.duplicates,
