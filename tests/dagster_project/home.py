@@ -14,12 +14,12 @@ QUERY_URL = "http://query.example"
 
 
 class Home:
-    """One folder; `instance` remembers runs and partitions."""
+    """One folder, with the lake in it unless that is elsewhere; `instance` remembers runs and partitions."""
 
-    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+    def __init__(self, folder: Path, instance: dg.DagsterInstance, lake: Lake | None = None) -> None:
         self.folder = folder
         self.instance = instance
-        self.lake = Lake(str(folder / "lake"))
+        self.lake = lake or Lake(str(folder / "lake"))
         self.landing = Landing(self.lake)
         self.resource = LakeResource(uri=self.lake.uri, sites_file=str(folder / "sites.toml"), query_url=QUERY_URL)
         self.definitions = dg.Definitions.merge(
