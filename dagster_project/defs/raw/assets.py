@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from dagster_project.table_asset import OWNERS
 from event_stream.topics import EVENTS, REJECTED
 
 TOPICS = [
@@ -9,12 +10,16 @@ TOPICS = [
         ["kafka", EVENTS.name],
         group_name="collected",
         kinds={"kafka", "json"},
+        owners=OWNERS,
+        tags={"layer": "collected", "grain": "record"},
         description="Every accepted event, one per record, as the collector acknowledged it.",
     ),
     dg.AssetSpec(
         ["kafka", REJECTED.name],
         group_name="collected",
         kinds={"kafka", "json"},
+        owners=OWNERS,
+        tags={"layer": "collected", "grain": "record"},
         description="Every refused event, with the reason.",
     ),
 ]
@@ -25,6 +30,8 @@ RAW = [
         deps=[["kafka", EVENTS.name]],
         group_name="landed",
         kinds={"deltalake", "table"},
+        owners=OWNERS,
+        tags={"layer": "landed", "grain": "record"},
         description=(
             "Each accepted event exactly as it came, once, with its place in the stream. "
             "The landing worker appends to it every second; it is the kind `event` of the Delta table `landed`."
@@ -35,6 +42,8 @@ RAW = [
         deps=[["kafka", EVENTS.name], ["kafka", REJECTED.name]],
         group_name="landed",
         kinds={"deltalake", "table"},
+        owners=OWNERS,
+        tags={"layer": "landed", "grain": "record"},
         description=(
             "Each record that is no event, with its bytes, its place and the reason. Nothing is dropped in silence: "
             "look here for events you miss. It is the kind `dead_letter` of the Delta table `landed`."
