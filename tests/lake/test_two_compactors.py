@@ -1,6 +1,7 @@
-"""The canary: a deltalake that lets two writers change the same files at once would double rows in silence.
+"""The canary: a deltalake that lets two compactors of one table both commit would double its rows in silence.
 
-deltalake 1.6.6 does. These tests fail on it, so that nobody moves to such a version unawares.
+deltalake 1.6.6 does: run on it by hand, in an environment of its own, the first of these tests fails (the second
+passes). docs/decisions/0004-deltalake-1.6.3.md says how it is unpinned.
 """
 
 from pathlib import Path
