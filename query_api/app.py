@@ -9,9 +9,11 @@ from starlette.staticfiles import StaticFiles
 
 from lake.catalogue import Catalogue
 from lake.location import Lake
+from lake.recent_events import RecentEvents
 from query_api.access import TokenGuard, finder
 from query_api.errors import answer_errors_in_one_shape
 from query_api.grants import Grants
+from query_api.live_routes import live_routes
 from query_api.pages import DASHBOARD, health_routes, page_routes
 from query_api.query_pool import QueryPool
 from query_api.report_reader import ReportReader
@@ -26,7 +28,8 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     grants = Grants(settings.home)
     find = finder(grants, now)
     sites = LiveSites(settings.sites_file)
-    reader = ReportReader(Catalogue(Lake(settings.lake)))
+    lake = Lake(settings.lake)
+    reader = ReportReader(Catalogue(lake))
     pool = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
 
     @asynccontextmanager
@@ -45,6 +48,7 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     )
     answer_errors_in_one_shape(app)
     app.include_router(report_routes(settings, sites, reader, pool, now))
+    app.include_router(live_routes(lake, RecentEvents(lake), sites, pool, now))
     app.include_router(page_routes(grants, find, now))
     app.include_router(health_routes(lambda: pool.run(reader.entries)))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
