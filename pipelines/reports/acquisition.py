@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import polars as pl
 
-from pipelines.reports.addresses import parameter, without_www
+from pipelines.reports.addresses import without_www
 from pipelines.reports.distinct_values import each_distinct
 from pipelines.reports.known_sources import find_host, find_name
 
@@ -59,6 +59,9 @@ CLICK_IDS = (
 _OF_SEARCH_ADS = ("gbraid", "gclid", "msclkid", "wbraid", "yclid")
 """Google, Bing and Yandex add them to the addresses of their advertisements; the others mark free posts too."""
 
+OF_URL = ("host", "utm_source", "ref", "utm_medium", "click_id")
+"""What of a page's address decides where its visitor came from."""
+
 _ACQUISITION = pl.Struct({"source": pl.String(), "medium": pl.String(), "channel": pl.String()})
 
 
@@ -67,8 +70,8 @@ def click_id(query_string: pl.Expr) -> pl.Expr:
     return query_string.str.extract(rf"(?i)(?:^|&)({'|'.join(CLICK_IDS)})=").str.to_lowercase()
 
 
-def with_acquisition(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds source, medium and channel to rows with site, host, query, referrer_host, click_id and utm_*.
+def with_acquisition(rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds source, medium and channel to rows with site, referrer_host and OF_URL.
 
     The source is utm_source, else the parameter ref, else the referrer's host, each by its name in
     known_sources.toml or as it is; the site's own hosts are no source. Nothing of that: Direct / None.
@@ -77,7 +80,7 @@ def with_acquisition(rows: pl.LazyFrame) -> pl.LazyFrame:
     acquired = each_distinct(
         _acquire,
         _ACQUISITION,
-        pl.coalesce("utm_source", parameter(pl.col("query"), "ref")),
+        pl.coalesce("utm_source", "ref"),
         pl.when(~_is_own_host(referring)).then(referring),
         pl.col("utm_medium").str.to_lowercase(),
         pl.col("click_id").is_in(_OF_SEARCH_ADS).fill_null(False),

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
+from lake.raw_schema import EVENT_COLUMNS, PLACE
 from lake.table_spec import Column, TableSpec
-from pipelines.reports.acquisition import click_id, with_acquisition
+from pipelines.reports.acquisition import OF_URL, click_id, with_acquisition
 from pipelines.reports.addresses import host, parameter, path, query
+from pipelines.reports.distinct_values import with_each_distinct
 from pipelines.reports.engagement import engaged_ms, scroll_depth
 from pipelines.reports.report import shaped
 from pipelines.reports.user_agents import agent
@@ -72,28 +74,49 @@ EVENTS = TableSpec(
 )
 
 
+_LANDED = [name for name in EVENTS.schema if name in {*EVENT_COLUMNS.names, *PLACE.names}]
+
+
 def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
     """Landed events with the columns of EVENTS, one row for each row, duplicates too.
 
-    `time_zones`: IANA time zone by site; a site that is not in it has days of UTC.
+    `time_zones`: IANA time zone by site; a site that is not in it has days of UTC. What an address or a User-Agent
+    says is read once for all rows at hand that have it, so that many rows at a time are cheaper.
     """
-    url = pl.col("url")
-    parts = rows.with_columns(
-        agent(pl.col("user_agent")).struct.unnest(),
+    local = rows.select(_LANDED).with_columns(
         event_date=local_date(pl.col("occurred_at"), time_zones),
         event_hour=local_hour(pl.col("occurred_at"), time_zones),
-        host=host(url),
-        path=pl.coalesce(path(url), pl.when(pl.col("subject_type") == "page").then("subject_id")),
-        query=query(url),
-        referrer_host=host(pl.col("referrer")),
         engaged_ms=engaged_ms(),
         scroll_depth=scroll_depth(),
-    ).with_columns(
-        pl.col("is_bot").fill_null(False),
-        *(parameter(pl.col("query"), name).alias(name) for name in CAMPAIGN_PARAMETERS),
-        click_id=click_id(pl.col("query")),
     )
-    return shaped(with_acquisition(parts), EVENTS)
+    return local.map_batches(_read_addresses_and_agents, schema=EVENTS.schema, streamable=True)
+
+
+def _read_addresses_and_agents(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = with_each_distinct(rows, ["url"], _read_url)
+    rows = with_each_distinct(
+        rows, ["referrer"], lambda each: each.with_columns(referrer_host=host(pl.col("referrer")))
+    )
+    rows = with_each_distinct(
+        rows, ["user_agent"], lambda each: each.with_columns(agent(pl.col("user_agent")).struct.unnest())
+    )
+    rows = with_each_distinct(rows, ["site", "origin", "referrer_host"], with_acquisition, follow=OF_URL)
+    path_of_subject = pl.when(pl.col("subject_type") == "page").then("subject_id")
+    return shaped(
+        rows.lazy().with_columns(pl.coalesce("path", path_of_subject), pl.col("is_bot").fill_null(False)), EVENTS
+    ).collect()
+
+
+def _read_url(urls: pl.DataFrame) -> pl.DataFrame:
+    """Adds what follows from url; `origin` numbers what decides where a visitor came from."""
+    query_string = pl.col("query")
+    parts = urls.with_columns(
+        host=host(pl.col("url")), path=path(pl.col("url")), query=query(pl.col("url"))
+    ).with_columns(
+        *(parameter(query_string, name).alias(name) for name in (*CAMPAIGN_PARAMETERS, "ref")),
+        click_id=click_id(query_string),
+    )
+    return with_each_distinct(parts, OF_URL, lambda each: each.with_row_index("origin")).drop("query")
 
 
 def local_date(instant: pl.Expr, time_zones: Mapping[str, str]) -> pl.Expr:

@@ -1,6 +1,6 @@
-"""Python functions on columns, called once per distinct value rather than once per row."""
+"""What costs much is done once per distinct value rather than once per row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -9,14 +9,27 @@ import polars as pl
 def each_distinct(function: Callable[..., Any], dtype: pl.DataType, *columns: pl.Expr) -> pl.Expr:
     """`function` of the values of `columns`, row by row, as values of `dtype`; null where all the values are."""
 
+    def answer(distinct: pl.DataFrame) -> pl.DataFrame:
+        values = [None if all(v is None for v in row) else function(*row) for row in distinct.iter_rows()]
+        return distinct.with_columns(answer=pl.Series(values, dtype=dtype))
+
     def answers(rows: pl.Series) -> pl.Series:
         arguments = rows.struct.unnest()
-        distinct = arguments.unique()
-        values = [None if all(v is None for v in row) else function(*row) for row in distinct.iter_rows()]
-        known = distinct.with_columns(answer=pl.Series(values, dtype=dtype))
-        return arguments.join(known, on=arguments.columns, how="left", nulls_equal=True, maintain_order="left")[
-            "answer"
-        ]
+        return with_each_distinct(arguments, arguments.columns, answer)["answer"]
 
     named = [column.alias(f"argument_{position}") for position, column in enumerate(columns)]
     return pl.struct(named).map_batches(answers, return_dtype=dtype, is_elementwise=True)
+
+
+def with_each_distinct(
+    rows: pl.DataFrame,
+    columns: Sequence[str],
+    add: Callable[[pl.DataFrame], pl.DataFrame],
+    follow: Sequence[str] = (),
+) -> pl.DataFrame:
+    """The rows with the columns that `add` adds to the distinct values of `columns`.
+
+    `follow`: columns that follow from those, so that any row's value will do; `add` is given them too.
+    """
+    distinct = rows.select(*columns, *follow).unique(columns, keep="any")
+    return rows.join(add(distinct).drop(follow), on=columns, how="left", nulls_equal=True, maintain_order="left")
