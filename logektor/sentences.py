@@ -12,6 +12,7 @@ from event_stream.errors import StreamError
 from lake.errors import LakeError
 from logektor.errors import StackError
 from logektor.homes import home_in_use
+from logektor.running import is_running, read_running
 from logektor.settings import StackSettings
 from pipelines.refresh.errors import RefreshError
 from pipelines.reports.errors import BadReport
@@ -50,6 +51,11 @@ def settings_from(**options: object) -> StackSettings:
 
 
 def settings_in_use(home: Path | None) -> StackSettings:
-    """The settings on the home that a command means. Raises StackError where it can't be told."""
+    """The settings on the home that a command means, and on the lake of the `up` that runs there.
+
+    A lake that the environment names wins. Raises StackError where the home can't be told.
+    """
     settings = settings_from(home=home)
-    return settings.model_copy(update={"home": home_in_use(settings)})
+    in_use = home_in_use(settings)
+    running = read_running(in_use) if settings.lake_uri is None and is_running(in_use) else None
+    return settings.model_copy(update={"home": in_use} | ({"lake_uri": running.lake} if running is not None else {}))

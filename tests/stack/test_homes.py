@@ -17,6 +17,7 @@ from logektor.running import (
     read_running,
     write_running,
 )
+from logektor.sentences import settings_in_use
 from logektor.settings import StackSettings
 
 URLS = {"dashboard": "http://127.0.0.1:1/", "dagster": "http://127.0.0.1:2"}
@@ -64,3 +65,15 @@ def test_a_command_without_a_home_finds_the_one_that_runs(tmp_path: Path, monkey
                 home_in_use(StackSettings(), register)
         assert home_in_use(StackSettings(), register) == first
     assert home_in_use(StackSettings(), register) == tmp_path / "var"
+
+
+def test_a_command_looks_at_the_lake_of_the_up_that_runs_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LOGEKTOR_LAKE_URI", raising=False)
+    write_running(tmp_path, Running(pid=1, urls=URLS, kafka="k", lake="s3://bucket/lake", parts=[]))
+    assert settings_in_use(tmp_path).lake == str(tmp_path / "lake")
+    with hold(tmp_path):
+        assert settings_in_use(tmp_path).lake == "s3://bucket/lake"
+        monkeypatch.setenv("LOGEKTOR_LAKE_URI", "s3://other/lake")
+        assert settings_in_use(tmp_path).lake == "s3://other/lake"
