@@ -27,6 +27,11 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]  # it ans
         """The key of what the table `removals` says of erasures."""
         return Path(self.sites_file).with_name("removals_key")
 
+    @property
+    def erasures(self) -> Path:
+        """The folder of files that say who is to be erased."""
+        return Path(self.sites_file).with_name("erasures")
+
     def sites(self) -> Sites:
         """The sites, as sites.toml says now. Raises SitesError."""
         return load_sites(Path(self.sites_file))

@@ -6,32 +6,40 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.defs.upkeep.jobs import UPKEEP_POOL
+from dagster_project.erasure_request import read_request
 from dagster_project.lake_resource import LakeResource
-from lake.erasure import Wanted, read_digest_key
+from lake.erasure import read_digest_key
 from pipelines.refresh.erasure import erase
 from pipelines.reports.all_reports import load_reports
 
 
 class EraseConfig(dg.Config):
-    """What is to be erased: a visitor or a user, on one site or on all, or a whole site."""
+    """Where it stands who is to be erased. Never who: the history keeps a run's configuration for days."""
 
-    visitor: str | None = Field(default=None, description="a visitor's id")
-    user: str | None = Field(default=None, description="a signed-in user's id")
-    site: str | None = Field(default=None, description="a whole site, or only of it where a visitor or user is named")
+    request: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        description='name of a file in <home>/erasures with JSON such as {"visitor": "…"}, {"user": "…"} or '
+        '{"site": "…"}; with a site besides, only what is of that site. It is deleted when all is erased',
+    )
 
 
 @dg.op(pool=UPKEEP_POOL)
 def erase_everywhere(context: dg.OpExecutionContext, config: EraseConfig, lake: LakeResource) -> None:
-    """Erases from all tables, builds the touched days anew and deletes the files."""
+    """Erases from all tables, builds the touched days anew and deletes the files; then the request."""
+    request = lake.erasures / config.request
     erased = erase(
         lake.lake,
-        Wanted(config.visitor, config.user, config.site),
+        read_request(request),
         digest_key=read_digest_key(lake.removals_key),
         reports=load_reports(),
         sites=lake.sites(),
         now=datetime.now(UTC),
         tell=lambda done, total, what: context.log.info("%d of %d: %s", done, total, what),
     )
+    if erased.unfinished_files:
+        context.log.warning("Files of writes that failed may name it, and are young: run this again in an hour.")
+    else:
+        request.unlink()
     context.add_output_metadata(
         {
             "raw events": erased.landed_events,
@@ -45,8 +53,8 @@ def erase_everywhere(context: dg.OpExecutionContext, config: EraseConfig, lake: 
 @dg.job(
     name="erase",
     description=(
-        "Erases a visitor, a user or a site from all tables and files; can't be undone. The run's own configuration "
-        "names it until the run is deleted, after a week: `logektor erase` leaves no such trace."
+        "Erases a visitor, a user or a site from all tables and files; can't be undone. Who that is stands in a file "
+        "of the home, which its configuration names, so that no id is in the run history."
     ),
 )
 def erase_job() -> None:
