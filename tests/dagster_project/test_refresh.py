@@ -1,6 +1,7 @@
 """From landed events to reports as the sensor and the assets do it."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import dagster as dg
@@ -319,3 +320,15 @@ def test_days_of_another_definition_are_asked_for_after_what_is_new(
         assert home.run(request).success
     assert isinstance(home.look(), dg.SkipReason)
     assert events_in_traffic(home) == {days[0]: 2, days[1]: 1, days[2]: 1}
+
+
+@pytest.mark.usefixtures("no_pause")
+def test_of_two_runs_of_a_day_at_once_both_end_well_and_the_day_is_right(home: Home) -> None:
+    home.landing.land(*(on(DAY) for _ in range(50)))
+    (request,) = requests(home.look())
+    anew = dg.RunRequest(tags=request.tags)
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(home.run, (request, anew)))
+    assert all(result.success for result in results)
+    assert events_in_traffic(home) == {DAY: 50}
+    assert isinstance(home.look(), dg.SkipReason)
