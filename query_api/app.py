@@ -16,6 +16,7 @@ from query_api.grants import Grants
 from query_api.live_routes import live_routes
 from query_api.pages import DASHBOARD, health_routes, page_routes
 from query_api.query_pool import QueryPool
+from query_api.raw_export import raw_export_routes
 from query_api.report_reader import ReportReader
 from query_api.report_routes import report_routes
 from query_api.security_headers import SecurityHeaders
@@ -49,6 +50,7 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     answer_errors_in_one_shape(app)
     app.include_router(report_routes(settings, sites, reader, pool, now))
     app.include_router(live_routes(lake, RecentEvents(lake), sites, pool, now))
+    app.include_router(raw_export_routes(lake, sites, pool))
     app.include_router(page_routes(grants, find, now))
     app.include_router(health_routes(lambda: pool.run(reader.entries)))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
