@@ -126,7 +126,8 @@ def traffic_balance(lake: Lake, days: Collection[date]) -> TrafficBalance:
     stale = stale_partitions(TRAFFIC, opened).all
     built = [day for day in days if day not in stale]
     counted = traffic.scan(built).select(
-        (pl.col("events") + pl.col("bot_events")).sum(), (pl.col("pageviews") + pl.col("bot_pageviews")).sum()
+        (pl.col("events") + pl.col("engagements") + pl.col("bot_events")).sum(),
+        (pl.col("pageviews") + pl.col("bot_pageviews")).sum(),
     )
     happened = events.scan(built).select(events=pl.len(), pageviews=(pl.col("action") == "pageview").sum())
     return TrafficBalance(*(frame.collect(engine="streaming").row(0) for frame in (counted, happened)))

@@ -3,7 +3,7 @@
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
-from pipelines.reports.people import of_people
+from pipelines.reports.people import distinct, of_people
 from pipelines.reports.report import Report, shaped
 
 
@@ -14,9 +14,9 @@ def build(events: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("site", "object_type", "action", pl.col("subject_type").fill_null(""), date="event_date")
         .agg(
             pl.len().alias("events"),
-            visitors=pl.col("visitor_id").drop_nulls().n_unique(),
-            objects=pl.col("object_id").drop_nulls().n_unique(),
-            subjects=pl.col("subject_id").drop_nulls().n_unique(),
+            visitors=distinct("visitor_id"),
+            objects=distinct("object_id"),
+            subjects=distinct("subject_id"),
         )
     )
     return shaped(counted, ACTIONS.spec)

@@ -18,6 +18,12 @@ def scroll_depth() -> pl.Expr:
     return _number("scrollDepth", at_most=100).cast(pl.Int32())
 
 
+def engaged_seconds(of: pl.Expr | None = None) -> pl.Expr:
+    """The engaged time of events together, to the millisecond; `of`: only of those for which this holds."""
+    engaged = pl.col("engaged_ms") if of is None else pl.col("engaged_ms").filter(of)
+    return engaged.sum() / 1000
+
+
 def _number(name: str, at_most: int) -> pl.Expr:
     """A property as a whole number; null where it is none or out of its bounds. Only engagements are parsed."""
     properties = pl.when(pl.col("action") == ENGAGEMENT).then("properties")

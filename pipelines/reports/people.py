@@ -1,4 +1,4 @@
-"""Telling people from bots: a visitor with any event of a bot on a day is a bot all that day."""
+"""Telling people from bots, and counting them: a visitor with any event of a bot on a day is a bot all that day."""
 
 import polars as pl
 
@@ -22,4 +22,13 @@ def with_by_bot(events: pl.LazyFrame) -> pl.LazyFrame:
 
 def of_people(events: pl.LazyFrame) -> pl.LazyFrame:
     """The events that are not by bots."""
-    return with_by_bot(events).filter(~pl.col("by_bot")).drop("by_bot")
+    return events.filter(~pl.col("is_bot")).join(bot_visitors(events), on=VISITOR_DAY, how="anti")
+
+
+def distinct(name: str) -> pl.Expr:
+    """How many values a column of texts has, null not among them.
+
+    Counted by hashes of 64 bits, which takes half the time: among a million values two share one, and are counted as
+    one, in one of 37 million counts.
+    """
+    return pl.col(name).hash().n_unique() - pl.col(name).is_null().any()

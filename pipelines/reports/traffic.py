@@ -3,39 +3,40 @@
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
+from pipelines.reports.engagement import ENGAGEMENT, engaged_seconds
 from pipelines.reports.people import with_by_bot
 from pipelines.reports.report import Report, shaped
+from pipelines.reports.visits import SITE_AND_DATE, visit_sums
+
+_OF_VISITS = ("visits", "bounces", "visit_seconds")
 
 
 def build(events: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per site and day that has any event; every event is counted in it, once."""
-    people = ~pl.col("by_bot")
-    viewed = pl.col("action") == "pageview"
+    by_bot, viewed, engaged = pl.col("by_bot"), pl.col("action") == "pageview", pl.col("action") == ENGAGEMENT
     happened = (
         with_by_bot(events)
         .group_by("site", date="event_date")
         .agg(
-            visitors=_distinct_visitors(people),
-            pageviews=(people & viewed).sum(),
-            events=people.sum(),
-            bot_visitors=_distinct_visitors(pl.col("by_bot")),
-            bot_pageviews=(pl.col("by_bot") & viewed).sum(),
-            bot_events=pl.col("by_bot").sum(),
+            visitors=_distinct_visitors(~by_bot),
+            pageviews=(~by_bot & viewed).sum(),
+            events=(~by_bot & ~engaged).sum(),
+            bot_visitors=_distinct_visitors(by_bot),
+            bot_pageviews=(by_bot & viewed).sum(),
+            bot_events=by_bot.sum(),
+            engagements=(~by_bot & engaged).sum(),
+            engaged_seconds=engaged_seconds(~by_bot),
         )
     )
-    visited = (
-        sessions.filter(~pl.col("is_bot"))
-        .group_by("site", date="session_date")
-        .agg(visits=pl.len(), bounces=pl.col("is_bounce").sum(), visit_seconds=pl.col("duration_seconds").sum())
-    )
-    counted = happened.join(visited, on=("site", "date"), how="left").with_columns(
-        pl.col("visits", "bounces", "visit_seconds").fill_null(0)
+    visited = sessions.filter(~pl.col("is_bot")).group_by("site", date="session_date").agg(**visit_sums())
+    counted = happened.join(visited.select("site", "date", *_OF_VISITS), on=("site", "date"), how="left").with_columns(
+        pl.col(_OF_VISITS).fill_null(0)
     )
     return shaped(counted, TRAFFIC.spec)
 
 
 def _distinct_visitors(of: pl.Expr) -> pl.Expr:
-    return pl.col("visitor_id").filter(of).drop_nulls().n_unique()
+    return pl.col("visitor_id").filter(of).drop_nulls().hash().n_unique()
 
 
 TRAFFIC = Report(
@@ -44,17 +45,29 @@ TRAFFIC = Report(
         description="Visitors, visits, page views and events of each site and day; bots counted apart.",
         key=("site", "date"),
         columns=(
-            Column("site", pl.String(), "the domain of the site"),
-            Column("date", pl.Date(), "the day, in the site's time zone"),
+            *SITE_AND_DATE,
             Column("visitors", pl.Int64(), "people: distinct visitors of the day"),
             Column("visits", pl.Int64(), "sessions of people", additive=True),
             Column("pageviews", pl.Int64(), "page views by people", additive=True),
-            Column("events", pl.Int64(), "events of any kind by people, page views among them", additive=True),
-            Column("bounces", pl.Int64(), "visits of one page view and nothing else", additive=True),
+            Column("events", pl.Int64(), "events by people, page views among them and engagements not", additive=True),
+            Column("bounces", pl.Int64(), "visits of one page view and no other interactive event", additive=True),
             Column("visit_seconds", pl.Int64(), "length of all visits together", "seconds", additive=True),
             Column("bot_visitors", pl.Int64(), "distinct visitors with any event of a bot that day"),
             Column("bot_pageviews", pl.Int64(), "page views by bots", additive=True),
-            Column("bot_events", pl.Int64(), "events of any kind by bots, page views among them", additive=True),
+            Column("bot_events", pl.Int64(), "events of any kind by bots, engagements too", additive=True),
+            Column(
+                "engagements",
+                pl.Int64(),
+                "events by people that say how long a page was looked at; with events and bot_events these are all",
+                additive=True,
+            ),
+            Column(
+                "engaged_seconds",
+                pl.Float64(),
+                "how long people had pages in view and focused, in visits or not",
+                "seconds",
+                additive=True,
+            ),
         ),
     ),
     inputs=("events", "sessions"),

@@ -61,21 +61,22 @@ class Home:
 def traffic_rows() -> Iterator[tuple[object, ...]]:
     for number, day in enumerate(DAYS):
         visits = 110 + number
-        yield SITE, day, 100 + number, visits, 3 * visits, 4 * visits, visits // 3, 90 * visits, 7, 21, 30
+        yield SITE, day, 100 + number, visits, 3 * visits, 4 * visits, visits // 3, 90 * visits, 7, 21, 30, 50, 75.5
     for number, day in enumerate(OLD_DAYS):
-        yield OTHER, day, 300 + number, 330, 700, 1_200, 150, 21_000, 40, 300, 500
+        yield OTHER, day, 300 + number, 330, 700, 1_200, 150, 21_000, 40, 300, 500, 0, 0.0
 
 
 def page_rows() -> Iterator[tuple[object, ...]]:
     for site, day in [(SITE, day) for day in DAYS] + [(OTHER, day) for day in OLD_DAYS]:
         for rank in range(1, 16):
-            yield site, day, f"/page/{rank}", 60 // rank, 90 // rank, 30 // rank, 20 // rank, 10 // rank
+            counts = [count // rank for count in (60, 90, 30, 20, 10, 80)]
+            yield site, day, f"/page/{rank}", *counts, 12.5, 900, 20
 
 
 def source_rows() -> Iterator[tuple[object, ...]]:
     for site, day in [(SITE, day) for day in DAYS] + [(OTHER, day) for day in OLD_DAYS]:
-        yield site, day, "Google", "Organic Search", 50, 55, 120, 20, 4_000
-        yield site, day, "Direct / None", "Direct", 30, 33, 60, 15, 2_000
+        yield site, day, "Google", "Organic Search", 50, 55, 120, 20, 4_000, 1_500.25
+        yield site, day, "Direct / None", "Direct", 30, 33, 60, 15, 2_000, 0.0
 
 
 def action_rows() -> Iterator[tuple[object, ...]]:

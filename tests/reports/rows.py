@@ -50,6 +50,7 @@ def events(*rows: Mapping[str, Any]) -> pl.LazyFrame:
     plain = {
         "site": SITE,
         "event_date": DAY,
+        "event_hour": 12,
         "action": "pageview",
         "object_type": "visitor",
         "occurred_at": NOON,

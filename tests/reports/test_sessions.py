@@ -15,12 +15,31 @@ def sessions(*rows: dict[str, Any]) -> pl.DataFrame:
     return built(SESSIONS, events=events(*rows))
 
 
+OF_ENTRY = {
+    "source": "Google",
+    "channel": "Organic Search",
+    "medium": "organic",
+    "referrer_host": "www.google.com",
+    "utm_source": "google",
+    "utm_medium": "Organic",
+    "utm_campaign": "spring",
+    "utm_term": "garden",
+    "utm_content": "top",
+    "device": "Desktop",
+    "browser": "Firefox",
+    "os": "Linux",
+    "country": "DE",
+    "language": "de-DE",
+}
+
+
 def test_a_session_says_when_where_and_how_it_was() -> None:
-    of_ann = {"device": "Desktop", "browser": "Firefox", "os": "Linux", "country": "DE"}
     result = sessions(
-        {"occurred_at": after(0), "path": "/a", "source": "Google", "channel": "Organic Search", **of_ann},
-        {"occurred_at": after(1.99), "path": "/b", **of_ann},
-        {"occurred_at": after(1), "action": "signup", "path": "/c", **of_ann},
+        {"occurred_at": after(0), "event_hour": 13, "path": "/a", "host": "shop.example.com", **OF_ENTRY},
+        {"occurred_at": after(1), "event_hour": 13, "action": "signup", "path": "/c"},
+        {"occurred_at": after(1.99), "event_hour": 14, "path": "/b", "device": "Mobile"},
+        {"occurred_at": after(9), "action": "engagement", "path": "/b", "engaged_ms": 2_500},
+        {"occurred_at": after(12), "action": "engagement", "path": "/b", "engaged_ms": 1},
     )
     expected = table(
         SESSIONS,
@@ -28,15 +47,16 @@ def test_a_session_says_when_where_and_how_it_was() -> None:
             "visitor_id": "ann",
             "session_number": 1,
             "started_at": after(0),
+            "started_hour": 13,
             "ended_at": after(1.99),
             "duration_seconds": 119,
+            "engaged_seconds": 2.501,
             "pageviews": 2,
             "events": 3,
             "entry_page": "/a",
             "exit_page": "/b",
-            "source": "Google",
-            "channel": "Organic Search",
-            **of_ann,
+            "entry_host": "shop.example.com",
+            **OF_ENTRY,
             "is_bounce": False,
             "is_bot": False,
         },
@@ -111,13 +131,9 @@ def test_events_without_visitor_are_in_no_session() -> None:
     assert sessions({"visitor_id": None}).is_empty()
 
 
-def test_the_first_known_device_is_taken_and_the_first_events_source() -> None:
-    result = sessions(
-        {"occurred_at": after(0), "device": None},
-        {"occurred_at": after(1), "device": "Mobile", "source": "Google", "channel": "Organic Search"},
-        {"occurred_at": after(2), "device": "Desktop"},
-    )
-    assert result.select("device", "source", "channel").rows() == [("Mobile", "Direct / None", "Direct")]
+def test_what_the_first_event_does_not_say_is_unknown() -> None:
+    result = sessions({"occurred_at": after(0)}, {"occurred_at": after(1), **OF_ENTRY})
+    assert result.select("device", "country", "utm_campaign", "source").rows() == [(None, None, None, "Direct / None")]
 
 
 def test_any_event_of_a_bot_makes_all_sessions_of_the_visitors_day_a_bots() -> None:
@@ -136,7 +152,37 @@ def test_any_event_of_a_bot_makes_all_sessions_of_the_visitors_day_a_bots() -> N
     ]
 
 
-def test_the_event_id_decides_which_of_two_events_at_once_came_first() -> None:
-    rows = [{"event_id": "2", "path": "/second"}, {"event_id": "1", "path": "/first"}]
+def test_events_of_one_instant_are_in_the_order_they_were_landed_in() -> None:
+    rows = [{"kafka_offset": 7, "path": "/second"}, {"kafka_offset": 6, "path": "/first"}]
     for order in (rows, rows[::-1]):
         assert sessions(*order).select("entry_page", "exit_page").rows() == [("/first", "/second")]
+
+
+def test_a_session_is_shorter_than_24_hours_on_a_day_of_25() -> None:
+    every_25_minutes = [{"occurred_at": after(minutes), "path": f"/{minutes}"} for minutes in range(0, 1500, 25)]
+    result = sessions(*every_25_minutes)
+    assert result.select("session_number", "started_at", "ended_at", "entry_page", "is_bounce").rows() == [
+        (1, after(0), after(1425), "/0", False),
+        (2, after(1450), after(1475), "/1450", False),
+    ]
+    exactly = sessions(*({"occurred_at": after(minutes)} for minutes in range(0, 1441, 30)))
+    assert exactly.select("ended_at", "events").rows() == [(after(1410), 48), (after(1440), 1)]
+
+
+def test_an_engagement_belongs_to_the_session_it_follows() -> None:
+    def engaged(minutes: float, ms: int, **row: Any) -> dict[str, Any]:
+        return {"occurred_at": after(minutes), "action": "engagement", "engaged_ms": ms, **row}
+
+    result = sessions(
+        engaged(-5, 10_000),
+        {"occurred_at": after(0)},
+        engaged(20, 1_000),
+        {"occurred_at": after(40)},
+        engaged(300, 2_000),
+        engaged(300, 40_000, visitor_id="bob"),
+        engaged(301, 80_000, site="other.org"),
+    )
+    assert result.select("visitor_id", "engaged_seconds", "is_bounce", "ended_at").rows() == [
+        ("ann", 1.0, True, after(0)),
+        ("ann", 2.0, True, after(40)),
+    ]

@@ -23,10 +23,13 @@ def test_people_and_bots_are_counted_apart() -> None:
         {"occurred_at": after(2.5), "action": "signup"},
         {"occurred_at": after(3), "action": "request"},
         {"occurred_at": after(60)},
+        {"occurred_at": after(61), "action": "engagement", "engaged_ms": 1_250},
         {"visitor_id": "bob", "action": "error"},
+        {"visitor_id": "bob", "action": "engagement", "engaged_ms": 250},
         {"visitor_id": "crawler", "is_bot": True},
         {"visitor_id": "crawler", "occurred_at": after(1), "action": "request", "is_bot": True},
         {"visitor_id": "fetcher", "is_bot": True},
+        {"visitor_id": "fetcher", "action": "engagement", "engaged_ms": 9_999},
     )
     expected = table(
         TRAFFIC,
@@ -39,7 +42,9 @@ def test_people_and_bots_are_counted_apart() -> None:
             "visit_seconds": 150,
             "bot_visitors": 2,
             "bot_pageviews": 2,
-            "bot_events": 3,
+            "bot_events": 4,
+            "engagements": 2,
+            "engaged_seconds": 1.5,
         },
     )
     assert_frame_equal(result, expected)
