@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lake import erasure_lock
 from lake.location import Lake
 from logektor.errors import NotRunning
 from logektor.sentences import Home, sentences, settings_from, settings_in_use, stop
@@ -20,6 +21,9 @@ from sites import SitesError, load_sites, register_site
 
 if TYPE_CHECKING:
     from lake.dead_letters import Selection
+
+_LANDING_SECONDS = 10.0
+"""How long an erasure waits for the worker to land what Kafka holds."""
 
 app = typer.Typer(
     name="logektor",
@@ -190,7 +194,12 @@ def replay_(
             yes = typer.confirm(f"Send {outlook.valid:,} events to Kafka at {kafka}?", abort=True)
         if outlook.valid and yes:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=console) as bar:
+            with (
+                erasure_lock.replaying(
+                    settings.home / erasure_lock.NAME, lambda: console.print("Waiting for the end of an erasure…")
+                ),
+                Progress(*columns, console=console) as bar,
+            ):
                 task = bar.add_task("Replaying", total=outlook.valid)
                 sent = replay_to_kafka(lake, sites, selection, kafka, lambda done: bar.update(task, completed=done))
             console.print(f"{sent:,} sent. Reports follow within a minute, on the days they were received.")
@@ -211,6 +220,7 @@ def erase(
     """Erase a visitor, a user or a site from all tables and files. It can't be undone."""
     from lake.erasure import Wanted, read_digest_key
     from logektor.erasure_screens import erased_screen, found_screen
+    from logektor.not_landed import wait_until_landed
     from pipelines.refresh.erasure import erase as erase_everywhere
     from pipelines.refresh.erasure import look
     from pipelines.reports.all_reports import load_reports
@@ -227,8 +237,14 @@ def erase(
         if not yes:
             # Also where nothing is found: an erasure that was stopped left files to be deleted.
             typer.confirm("Erase it for good?", abort=True)
-        with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as bar:
-            task = bar.add_task("Erasing", total=None)
+        with (
+            erasure_lock.erasing(
+                settings.home / erasure_lock.NAME, lambda: console.print("Waiting for the end of a replay or erasure…")
+            ),
+            Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console) as bar,
+        ):
+            task = bar.add_task("Waiting for what Kafka holds", total=None)
+            not_landed = wait_until_landed(_kafka(settings), lake, _LANDING_SECONDS)
             erased = erase_everywhere(
                 lake,
                 wanted,
@@ -238,7 +254,7 @@ def erase(
                 now=datetime.now(UTC),
                 tell=lambda done, total, what: bar.update(task, completed=done, total=total, description=what),
             )
-        console.print(erased_screen(erased, settings.home / "spool"))
+        console.print(erased_screen(erased, settings.home / "spool", not_landed))
 
 
 @sites_app.command("add")

@@ -25,7 +25,7 @@ def found_screen(wanted: Wanted, found: Found) -> RenderableType:
     return Group(f"To be erased: {escape(described(wanted))}", "", table, "")
 
 
-def erased_screen(erased: Erased, spool: Path) -> RenderableType:
+def erased_screen(erased: Erased, spool: Path, not_landed: int | None) -> RenderableType:
     """What was erased, and where it may still be."""
     lines = [
         f"[green]Erased:[/] {erased.landed_events:,} raw events and {erased.dead_letters:,} dead letters; "
@@ -34,10 +34,24 @@ def erased_screen(erased: Erased, spool: Path) -> RenderableType:
         "before, and is not landed again.",
         "Events that arrive from now on are stored as any others: stop sending them, or erase again.",
     ]
+    if not_landed is None:
+        lines.append(
+            "[yellow]Kafka does not answer: what it holds that is not landed yet will be landed. Erase again then.[/]"
+        )
+    elif not_landed:
+        lines.append(
+            f"[yellow]{not_landed:,} records that Kafka held before are not landed yet: some may be among them. Erase "
+            "again when `logektor status` shows no lag.[/]"
+        )
     if any(spool.glob("*.sqlite3")):
         lines.append(
             f"[yellow]Events wait in {escape(str(spool))} until Kafka takes them: some may be among them. Erase again "
-            "when it is empty.[/]"
+            "when no .sqlite3 file is there.[/]"
+        )
+    if damaged := [*spool.glob("*.damaged*")]:
+        lines.append(
+            f"[yellow]{len(damaged):,} damaged files in {escape(str(spool))} may hold something. Nobody reads them any "
+            "more: delete them when you have taken from them what you want.[/]"
         )
     if erased.unfinished_files:
         lines.append(

@@ -4,15 +4,13 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from confluent_kafka import KafkaException
 from rich.console import Group, RenderableType
 
-from event_stream.kafka_ends import read_ends
-from event_stream.topics import EVENTS, REJECTED
 from lake.catalogue import Catalogue
 from lake.location import Lake
-from lake.raw import count_landed, read_snapshot
+from lake.raw import count_landed
 from logektor.errors import NotRunning
+from logektor.not_landed import wait_until_landed
 from logektor.running import Running, is_running, read_running
 from logektor.screens import parts_table, whole
 from logektor.settings import StackSettings
@@ -71,13 +69,7 @@ def look(settings: StackSettings) -> Status:
 
 def lag(running: Running, lake: Lake) -> int | None:
     """Records that are in Kafka and not landed yet."""
-    try:
-        ends = read_ends(running.kafka, (EVENTS, REJECTED), seconds=2.0)
-    except KafkaException:
-        return None
-    snapshot = read_snapshot(lake)
-    landed = snapshot.next_offsets if snapshot is not None else {}
-    return sum(end - landed.get((place.stream_id, place.partition), 0) for place, end in ends.items())
+    return wait_until_landed(running.kafka, lake, seconds=0)
 
 
 def status_screen(status: Status, now: datetime) -> RenderableType:

@@ -1,6 +1,7 @@
 """The job that erases a visitor, a user or a site."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -8,6 +9,7 @@ from pydantic import Field
 from dagster_project.defs.upkeep.jobs import UPKEEP_POOL
 from dagster_project.erasure_request import read_request
 from dagster_project.lake_resource import LakeResource
+from lake import erasure_lock
 from lake.erasure import read_digest_key
 from pipelines.refresh.erasure import erase
 from pipelines.reports.all_reports import load_reports
@@ -27,15 +29,18 @@ class EraseConfig(dg.Config):
 def erase_everywhere(context: dg.OpExecutionContext, config: EraseConfig, lake: LakeResource) -> None:
     """Erases from all tables, builds the touched days anew and deletes the files; then the request."""
     request = lake.erasures / config.request
-    erased = erase(
-        lake.lake,
-        read_request(request),
-        digest_key=read_digest_key(lake.removals_key),
-        reports=load_reports(),
-        sites=lake.sites(),
-        now=datetime.now(UTC),
-        tell=lambda done, total, what: context.log.info("%d of %d: %s", done, total, what),
-    )
+    wanted = read_request(request)
+    lock = Path(lake.sites_file).with_name(erasure_lock.NAME)
+    with erasure_lock.erasing(lock, lambda: context.log.info("Waiting for the end of a replay or erasure")):
+        erased = erase(
+            lake.lake,
+            wanted,
+            digest_key=read_digest_key(lake.removals_key),
+            reports=load_reports(),
+            sites=lake.sites(),
+            now=datetime.now(UTC),
+            tell=lambda done, total, what: context.log.info("%d of %d: %s", done, total, what),
+        )
     if erased.unfinished_files:
         context.log.warning("Files of writes that failed may name it, and are young: run this again in an hour.")
     else:

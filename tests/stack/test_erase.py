@@ -9,13 +9,15 @@ from typer.testing import CliRunner
 
 from lake.location import Lake
 from lake.raw import scan_raw_events
+from logektor import not_landed
 from logektor.__main__ import app
 from pipelines.refresh.events import take_in
 from tests.refresh.landing import Landing
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(not_landed, "_KAFKA_SECONDS", 0.1)
     lake = Lake(str(tmp_path / "lake"))
     Landing(lake).land({"visitor_id": "goes"}, {"visitor_id": "goes"}, {"visitor_id": "stays"})
     take_in(lake, {})
@@ -46,14 +48,23 @@ def test_with_a_yes_it_erases_and_says_what_may_still_come(home: Path, words: tu
     assert code == 0
     assert "Erased: 2 raw events and 0 dead letters" in output
     assert "Kafka forgets by itself, 7 days after" in output
-    assert "Erase again when it is empty" not in output
+    assert "sqlite3" not in output
     assert visitors(home) == ["stays"]
 
 
 def test_it_says_so_where_events_wait_in_the_spool(home: Path) -> None:
     (home / "spool").mkdir()
     (home / "spool" / "1-1-a.sqlite3").touch()
-    assert "Erase again when it is empty" in run(home, "--visitor", "goes", "--yes")[1]
+    (home / "spool" / "2-2-b.damaged").touch()
+    said = run(home, "--visitor", "goes", "--yes")[1]
+    assert "Erase again when no .sqlite3 file is there" in said
+    assert "1 damaged files" in said
+
+
+def test_it_says_so_where_kafka_may_hold_what_is_not_landed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Kafka does not answer" in run(home, "--visitor", "goes", "--yes")[1]
+    monkeypatch.setattr(not_landed, "wait_until_landed", lambda *_: 1_234)
+    assert "1,234 records that Kafka held before are not landed yet" in run(home, "--visitor", "goes", "--yes")[1]
 
 
 def test_what_is_to_be_erased_must_be_said(home: Path) -> None:
