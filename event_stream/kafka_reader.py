@@ -142,7 +142,7 @@ class KafkaReader:
             if now[topic] != stream_id:
                 raise OffsetLost(
                     f"The topic {topic} was deleted and made anew while it was read (it was {stream_id} and is"
-                    f" {now[topic]}). Start the worker again: it reads the new topic from its beginning."
+                    f" {now[topic]}). Start the worker again: it says how to go on."
                 )
         records, self._unverified = self._unverified, []
         return records

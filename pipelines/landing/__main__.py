@@ -8,10 +8,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -24,7 +25,7 @@ from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
 from pipelines.landing.batch import BatchRule
 from pipelines.landing.dead_letter_limit import DeadLetterLimit
-from pipelines.landing.errors import LandingError
+from pipelines.landing.errors import HoleFound, LandingError
 from pipelines.landing.gaps import Gap, accept, landed_offsets, new_gaps, reading_past, refuse
 from pipelines.landing.heartbeat import Heartbeat
 from pipelines.landing.metrics import GAPS, WAITING, Lag, count_landed, serving
@@ -67,35 +68,53 @@ def main(arguments: Sequence[str] = ()) -> int:
 def land(settings: LandingSettings, accept_gap: bool) -> None:
     """Lands until SIGTERM or SIGINT, then what it has read. Raises StreamError, LakeError or LandingError."""
     wait_for_topics(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
-    gaps = _gaps(settings, accept_gap)
-    GAPS.inc(len(gaps))
+    settle = partial(_accept, Lake(settings.lake)) if accept_gap else refuse
+    gaps = _gaps(settings)
+    settle(gaps)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    heartbeat = Heartbeat(settings.home / "landing.json")
-    with ThreadPoolExecutor(1, "landing") as executor, closing(_worker(settings, gaps, executor)) as worker:
-        WAITING.set_function(lambda: worker.waiting)
-        lag = Lag(settings.kafka_bootstrap_servers, TOPICS, lambda: worker.next_offsets)
+    while True:
         try:
-            with serving(settings.landing_metrics_port, settings.landing_metrics_host, lag):
-                _step_until(stopping, worker, heartbeat)
-        finally:
-            # One deadline for all that is left to do, also after an error.
-            _end_within(settings.stop_seconds)
-        worker.drain()
+            return _land_until(stopping, settings, gaps)
+        except HoleFound as hole:
+            place = hole.place
+            settle([Gap((place.stream_id, place.partition), place.topic, hole.first_offset, hole.next_offset)])
 
 
-def _gaps(settings: LandingSettings, accept_gap: bool) -> Sequence[Gap]:
-    """The gaps that were accepted just now; raises GapFound at one that was not."""
+def _gaps(settings: LandingSettings) -> Sequence[Gap]:
     lake = Lake(settings.lake)
     landed = landed_offsets(lake)
     held = read_ranges(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
-    gaps = new_gaps(lake, held, landed)
-    if accept_gap:
-        accept(lake, DeltaLandingTable(lake), gaps, datetime.now(UTC))
-        return gaps
-    refuse(gaps)
-    return ()
+    return new_gaps(lake, held, landed)
+
+
+def _accept(lake: Lake, gaps: Sequence[Gap]) -> None:
+    accept(lake, DeltaLandingTable(lake), gaps, datetime.now(UTC))
+    GAPS.inc(len(gaps))
+
+
+def _land_until(stopping: threading.Event, settings: LandingSettings, gaps: Sequence[Gap]) -> None:
+    """Lands until it is asked to stop. Raises HoleFound once all that lies before the hole is landed."""
+    heartbeat = Heartbeat(settings.home / "landing.json")
+    with (
+        _ending_within(settings.stop_seconds) as begin_to_end,
+        ThreadPoolExecutor(1, "landing") as executor,
+        closing(_worker(settings, gaps, executor)) as worker,
+    ):
+        WAITING.set_function(lambda: worker.waiting)
+        lag = Lag(settings.kafka_bootstrap_servers, TOPICS, lambda: worker.next_offsets)
+        hole: HoleFound | None = None
+        try:
+            with serving(settings.landing_metrics_port, settings.landing_metrics_host, lag):
+                _step_until(stopping, worker, heartbeat)
+        except HoleFound as found:
+            hole = found
+        finally:
+            begin_to_end()
+        worker.drain()
+        if hole is not None:
+            raise hole
 
 
 def _worker(settings: LandingSettings, gaps: Sequence[Gap], executor: Executor) -> LandingWorker:
@@ -131,8 +150,12 @@ def _step_until(stopping: threading.Event, worker: LandingWorker, heartbeat: Hea
             )
 
 
-def _end_within(seconds: float) -> None:
-    """Ends the process after so many seconds even where a call hangs: what was not landed is still in Kafka."""
+@contextmanager
+def _ending_within(seconds: float) -> Iterator[Callable[[], None]]:
+    """Gives what begins the end: then the block has so many seconds for all that is left to do, also after an error.
+
+    After that the process ends even where a call hangs: what was not landed is still in Kafka.
+    """
 
     def give_up() -> None:
         print(f"Stopping took longer than {seconds:g} s; what was not landed is read again.", file=sys.stderr)
@@ -140,7 +163,10 @@ def _end_within(seconds: float) -> None:
 
     timer = threading.Timer(seconds, give_up)
     timer.daemon = True
-    timer.start()
+    try:
+        yield timer.start
+    finally:
+        timer.cancel()
 
 
 if __name__ == "__main__":

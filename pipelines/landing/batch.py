@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from event_stream.errors import OffsetLost
 from event_stream.ports import Record, StreamPartition
+from pipelines.landing.errors import HoleFound
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,16 @@ class Buffer:
             self._replace(place, [])
 
     def add(self, records: Iterable[Record], now: float) -> None:
-        """Takes records in; one that is landed or waits already is dropped. Raises OffsetLost at a gap."""
+        """Takes records in; one that is landed or waits already is dropped.
+
+        Raises HoleFound at a gap: what lies before it has been taken in.
+        """
         for place, run in _runs(records):
             if place not in self._landed:
                 continue
             expected = self._expected(place)
             if expected is not None and run[0].offset > expected:
-                raise _gap(run[0], expected)
+                raise HoleFound(place, expected, run[0].offset)
             new = run if expected is None else run[expected - run[0].offset :]
             if new:
                 self.waiting.setdefault(place, []).extend(new)
@@ -176,11 +180,3 @@ def _from(offset: int | None, run: list[Record]) -> list[Record]:
 
 def _bytes(records: Iterable[Record]) -> int:
     return sum(len(record.value) for record in records)
-
-
-def _gap(record: Record, expected: int) -> OffsetLost:
-    place = record.place
-    return OffsetLost(
-        f"The record after offset {expected - 1} of {place.topic}[{place.partition}] has offset {record.offset}:"
-        f" {record.offset - expected} records between them are missing. Nothing after them was landed."
-    )

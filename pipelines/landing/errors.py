@@ -2,10 +2,13 @@
 
 LandingError
 ├── GapFound             records to be landed next are gone from the broker: a person must accept that
+├── HoleFound            the same, found while reading: the offsets of two records do not follow each other
 └── TooManyDeadLetters   most records can't be read: a person must look before more of them are put aside
 """
 
 from collections.abc import Sequence
+
+from event_stream.ports import StreamPartition
 
 
 class LandingError(Exception):
@@ -20,6 +23,19 @@ class GapFound(LandingError):
             "\n".join(gaps) + "\nThe worker never skips records by itself: start it once as"
             " `python -m pipelines.landing --accept-gap` to record the gap and to go on behind it."
         )
+
+
+class HoleFound(LandingError):
+    """The broker answered a record past the next one to land; `next_offset` is that record's."""
+
+    def __init__(self, place: StreamPartition, first_offset: int, next_offset: int) -> None:
+        super().__init__(
+            f"The record after offset {first_offset - 1} of {place.topic}[{place.partition}] has offset {next_offset}:"
+            f" {next_offset - first_offset} records between them are missing. Nothing after them was landed."
+        )
+        self.place = place
+        self.first_offset = first_offset
+        self.next_offset = next_offset
 
 
 class TooManyDeadLetters(LandingError):

@@ -48,9 +48,9 @@ class Gap:
                 f"{self.first_offset} to {self.next_offset - 1} again, and those can't be landed."
             )
         return (
-            f"The next record to land, {where} offset {self.first_offset}, is not in the broker: the first that it "
-            f"holds is {self.next_offset}. {self.next_offset - self.first_offset:,} records expired before they were "
-            "landed."
+            f"The next record to land, {where} offset {self.first_offset}, is not in the broker: the next that it "
+            f"holds is {self.next_offset}. {self.next_offset - self.first_offset:,} records expired, or were taken "
+            "out of the log, before they were landed."
         )
 
 
@@ -93,15 +93,9 @@ def landed_offsets(lake: Lake) -> Progress:
 
 
 def refuse(gaps: Iterable[Gap]) -> None:
-    """Raises GapFound where records of a topic that is there can't be landed; only says so of one that is gone."""
-    refused = []
-    for each in gaps:
-        if each.next_offset is None:
-            _log.warning("%s Start once with --accept-gap to record that.", each)
-        else:
-            refused.append(each)
-    if refused:
-        raise GapFound([str(each) for each in refused])
+    """Raises GapFound where there are any."""
+    if refused := [str(each) for each in gaps]:
+        raise GapFound(refused)
 
 
 def accept(lake: Lake, table: LandingTable, gaps: Sequence[Gap], now: datetime) -> None:

@@ -80,6 +80,6 @@ def test_prometheus_reads_every_expression_of_a_panel(tmp_path: Path) -> None:
     ]
     # JSON is YAML.
     (tmp_path / "panels.json").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
-    command = [PROMTOOL, "check", "rules", tmp_path / "panels.json"]
+    command = [PROMTOOL, "check", "rules", str(tmp_path / "panels.json")]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr

@@ -5,6 +5,7 @@ import pytest
 from event_stream.errors import OffsetLost
 from event_stream.ports import Record, StreamPartition
 from pipelines.landing.batch import Batch, BatchRule, Buffer
+from pipelines.landing.errors import HoleFound
 
 P0, P1 = StreamPartition("c/e", "events", 0), StreamPartition("c/e", "events", 1)
 RULE = BatchRule(max_records=10, max_bytes=1_000, max_age=1.0, max_read=4)
@@ -110,17 +111,17 @@ def test_revoked_stream_partitions_take_their_records_along(buffer: Buffer) -> N
 
 
 def test_a_gap_is_never_landed(buffer: Buffer) -> None:
-    with pytest.raises(OffsetLost, match=r"events\[0\] has offset 2: 2 records between them are missing"):
+    with pytest.raises(HoleFound, match=r"events\[0\] has offset 2: 2 records between them are missing"):
         buffer.add(records(P0, 2, 3), 0.0)
     buffer.add(records(P1, 5, 6), 0.0)
-    with pytest.raises(OffsetLost, match=r"after offset 5 of events\[1\] has offset 8: 2 records"):
+    with pytest.raises(HoleFound, match=r"after offset 5 of events\[1\] has offset 8: 2 records"):
         buffer.add(records(P1, 8, 9), 0.0)
 
 
 def test_a_gap_between_records_read_together_is_never_landed(buffer: Buffer) -> None:
-    with pytest.raises(OffsetLost, match=r"has offset 3: 1 records between them are missing"):
+    with pytest.raises(HoleFound, match=r"has offset 3: 1 records between them are missing"):
         buffer.add(records(P0, 0, 2) + records(P0, 3, 5), 0.0)
-    with pytest.raises(OffsetLost, match=r"has offset 7: 1 records"):
+    with pytest.raises(HoleFound, match=r"has offset 7: 1 records"):
         buffer.add([*records(P1, 5, 6), *records(P0, 2, 3), *records(P1, 7, 8)], 0.0)
 
 

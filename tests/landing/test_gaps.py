@@ -1,12 +1,13 @@
 """Records that are gone from the broker: the worker stops, and goes past them only where a person accepts it."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from event_stream.ports import StreamPartition
 from lake.audit import audit
@@ -65,7 +66,7 @@ def test_each_kind_of_gap_is_found_and_says_where() -> None:
     )
     assert (expired, reused) == (Gap(KEY, "topic", 3, 5), Gap(KEY, "topic", 9, 12, reused=True))
     assert gone == Gap(GONE, "", 7, None)
-    assert "topic[0] offset 3, is not in the broker: the first that it holds is 5. 2 records" in str(expired)
+    assert "topic[0] offset 3, is not in the broker: the next that it holds is 5. 2 records" in str(expired)
     assert "topic[0] offset 12, is not in the broker" in str(reused)
     assert "offsets 9 to 11 again" in str(reused)
     assert "cluster/old[3] is gone" in str(gone)
@@ -74,7 +75,9 @@ def test_each_kind_of_gap_is_found_and_says_where() -> None:
 def test_a_gap_is_refused_with_a_sentence_that_names_the_way_out() -> None:
     with pytest.raises(GapFound, match="--accept-gap"):
         refuse([Gap(KEY, "topic", 3, 5)])
-    refuse([Gap(GONE, "", 7, None)])
+    with pytest.raises(GapFound, match=r"cluster/old\[3\] is gone from the broker"):
+        refuse([Gap(GONE, "", 7, None)])
+    refuse([])
 
 
 def test_an_accepted_gap_is_recorded_before_the_progress_moves_and_the_audit_is_exact(the_lake: Lake) -> None:
@@ -171,6 +174,11 @@ def test_the_tail_of_a_topic_that_was_made_anew_is_recorded(site: Site) -> None:
     old = set(snapshot.next_offsets)
     site.make_topics_anew()
     site.produce(100)
+    refused = site.start(max_age=0.05)
+    assert refused.wait(SECONDS) == 1
+    assert "is gone from the broker" in site.said(refused)
+    assert "--accept-gap" in site.said(refused)
+    assert site.landed() == 400
     accepting = site.start("pipelines.landing", "--accept-gap", max_age=0.05)
     site.wait_for_landed(500)
     assert "is gone from the broker" in site.said(accepting)
@@ -178,3 +186,34 @@ def test_the_tail_of_a_topic_that_was_made_anew_is_recorded(site: Site) -> None:
     assert set(recorded.select("stream_id", "kafka_partition").iter_rows()) == old
     assert recorded["next_offset"].null_count() == len(old)
     assert audit(site.lake).exact
+
+
+@pytest.mark.kafka
+def test_a_hole_inside_the_log_is_landed_up_to_and_gone_past_where_that_is_accepted(site: Site) -> None:
+    site.produce(300)
+    # Whoever ends a transaction writes a mark of its own: an offset without a record.
+    producer = Producer({"bootstrap.servers": site.bootstrap_servers, "transactional.id": "t", "log_level": 0})
+    producer.init_transactions()
+    producer.begin_transaction()
+    ends = site.ends()
+    for place in ends:
+        producer.produce(place.topic, b"in a transaction", partition=place.partition)
+    producer.commit_transaction()
+    wait_until(lambda: site.ends() == {place: end + 2 for place, end in ends.items()})
+    site.produce(300)
+    holes = len(ends)
+    refused = site.start(max_age=0.05)
+    assert refused.wait(SECONDS) == 1
+    assert "is not in the broker: the next that it holds is" in site.said(refused)
+    assert "--accept-gap" in site.said(refused)
+    before = {(part.partition, part.next_offset): part for part in audit(site.lake).partitions}
+    hole = re.search(r"\[(\d)\] offset (\d+), is not in the broker", site.said(refused))
+    assert hole is not None
+    assert before[int(hole[1]), int(hole[2])].exact
+    accepting = site.start("pipelines.landing", "--accept-gap", max_age=0.05)
+    site.wait_for_landed(600 + holes)
+    partitions = audit(site.lake).partitions
+    assert all(partition.exact for partition in partitions)
+    assert sum(partition.removed for partition in partitions) == holes
+    assert site.said(accepting).count("Accepted, and recorded") == holes
+    assert site.stop(accepting) == 0
