@@ -37,7 +37,7 @@ _ATTEMPTS = 10
 
 def is_report(spec: TableSpec) -> bool:
     """Whether analysts ask for it: rows by `site` and `date`. A table of single events or visits is no report."""
-    return spec.partition_by == "date" and "site" in spec.key
+    return spec.partition_by == "date" and "site" in spec.key and not spec.single_rows
 
 
 def declare(lake: Lake, spec: TableSpec) -> None:
@@ -97,13 +97,19 @@ def _describe(table: DeltaTable, spec: TableSpec) -> None:
             table.alter.set_column_metadata(field.name, field.metadata)
 
 
+def pruning_columns(spec: TableSpec) -> list[str]:
+    """The columns whose statistics are in the log.
+
+    Those on instants prune files; those on a visitor or an address would survive an erasure in the log.
+    """
+    instants = [column.name for column in spec.columns if isinstance(column.dtype, pl.Date | pl.Datetime)]
+    return [name for name in ("site", *instants) if name in spec.schema and name != spec.partition_by]
+
+
 def _configuration(spec: TableSpec) -> dict[str, str]:
-    # Statistics on instants prune files; those on a visitor or an address would survive an erasure in the log.
-    pruning = [column.name for column in spec.columns if isinstance(column.dtype, pl.Date | pl.Datetime)]
-    statistics = [name for name in ("site", *pruning) if name in spec.schema and name != spec.partition_by]
     return {
         **_UPKEEP,
-        "delta.dataSkippingStatsColumns": ",".join(statistics),
+        "delta.dataSkippingStatsColumns": ",".join(pruning_columns(spec)),
         KIND: REPORT if is_report(spec) else _NO_REPORT,
         KEY: ",".join(spec.key),
         COLUMNS: ",".join(spec.schema),

@@ -22,13 +22,17 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table that is replaced day by day: one row per key, partitioned by the date column `partition_by`."""
+    """A table that is replaced day by day: one row per key, partitioned by the date column `partition_by`.
+
+    `single_rows`: its rows are single events, visits or people, to build reports from; nobody is shown them.
+    """
 
     name: str
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     partition_by: str = "date"
+    single_rows: bool = False
 
     @property
     def schema(self) -> Mapping[str, pl.DataType]:

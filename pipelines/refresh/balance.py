@@ -12,7 +12,7 @@ from lake.raw import scan_raw_events
 from lake.table_version import TableVersion, open_version
 from pipelines.refresh.expired import first_whole_day
 from pipelines.refresh.inputs import Opened
-from pipelines.refresh.landed_rows import below, landed_on, thin
+from pipelines.refresh.landed_rows import below, happened_on, thin
 from pipelines.refresh.reports import stale_partitions
 from pipelines.refresh.sample import MOST, every_nth, sampled
 from pipelines.reports.clean_events import EVENTS
@@ -56,7 +56,7 @@ def balance(lake: Lake, days: Collection[date], time_zones: Mapping[str, str], m
     looked_at = sampled(EVENT, nth, seen.number)
     all_landed = scan_raw_events(lake).filter(below(taken_in(seen)))
     on_these_days = pl.col("event_date").is_in(sorted(days))
-    landed = thin(all_landed.filter(landed_on(days), looked_at), time_zones).filter(on_these_days)
+    landed = thin(all_landed.filter(happened_on(days, time_zones), looked_at), time_zones).filter(on_these_days)
     landed_rows = landed.collect(engine="streaming")
     events = seen.scan(days).filter(looked_at).select(*EVENT, *PLACE).collect(engine="streaming")
     not_counted = landed_rows.join(events, on=PLACE, how="anti")

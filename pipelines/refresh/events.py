@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import polars as pl
@@ -16,12 +17,16 @@ from lake.raw import LandedSince, read_landed_since, read_snapshot, scan_raw_eve
 from lake.table_version import TableVersion
 from pipelines.refresh.events_definition import definition_of_events
 from pipelines.refresh.expired import refuse_expired
-from pipelines.refresh.landed_rows import below, landed_on, thin
+from pipelines.refresh.kept_out import kept_out
+from pipelines.refresh.landed_rows import below, day_of, happened_on, thin
 from pipelines.reports.clean_events import EVENTS, enrich, local_date
 from pipelines.reports.duplicates import EVENT, PLACE, WINDOW, Merge, first_of_each, merge_new
 
-STEP = 250_000
-"""About how many rows are taken in or rebuilt in one commit: bounds memory."""
+STEP = 1_000_000
+"""About how many rows are taken in or rebuilt in one commit; a day of more is rebuilt in one."""
+
+SLICE = 250_000
+"""About how many whole rows are in memory at a time."""
 
 _ATTEMPTS = 10
 
@@ -109,18 +114,30 @@ def _take_step(
         return None
     since = read_landed_since(lake, progress)
     next_progress = _next_step(progress, since, step)
-    new = enrich(since.rows.filter(below(next_progress)), time_zones).collect(engine="streaming")
-    merge = merge_new(_rows_of(new, _perhaps_the_same(seen.scan(), new)), new)
-    landing_days = set(new["landed_date"].unique())
-    if merge.displaced.is_empty():
-        definition = definition_of_events(seen, time_zones)
-        events.append(seen, merge.added, next_progress, landing_days, definition)
-        return TakenIn(frozenset(merge.added["event_date"]), new.height, merge.added.height)
-    days, rows = _decide_anew(lake, seen, new, merge, next_progress, time_zones)
-    before = seen.scan(days).select("landed_date").collect(engine="streaming")["landed_date"]
-    landing_days |= {*before.unique(), *rows["landed_date"].unique()}
-    events.replace_days(seen, days, rows, next_progress, landed_on=landing_days)
-    return TakenIn(frozenset(days), new.height, rows.height - before.len())
+    landed = since.rows.filter(below(next_progress))
+    new = thin(landed, time_zones).collect(engine="streaming")
+    merge = merge_new(_same_events(seen.scan(), new), new)
+    landing_days = set(new["landed_date"])
+    if not merge.displaced.is_empty():
+        return _take_step_over(lake, events, seen, new, merge, next_progress, time_zones)
+    kept_out = new.join(merge.added, on=PLACE, how="anti")
+    rows = _enriched(landed.join(kept_out.lazy(), on=PLACE, how="anti"), time_zones)
+    events.append(seen, rows, next_progress, landing_days, definition_of_events(seen, time_zones))
+    return TakenIn(frozenset(merge.added["event_date"]), new.height, merge.added.height)
+
+
+def _enriched(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+    """Landed rows as rows of `events`, some at a time. Raises TableConflict where they are deleted meanwhile."""
+    for rows in _in_slices(landed):
+        yield enrich(rows.lazy(), time_zones).collect()
+
+
+def _in_slices(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Rows of tables, some at a time. Raises TableConflict where they are deleted meanwhile."""
+    try:
+        yield from rows.collect_batches(chunk_size=SLICE, lazy=True)
+    except FileNotFoundError as error:
+        raise TableConflict(f"Rows were deleted while they were read: {error}") from error
 
 
 def _ahead(progress: Progress, landed: Progress) -> Progress:
@@ -137,8 +154,8 @@ def _next_step(progress: Progress, since: LandedSince, step: int) -> Progress:
     return {place: min(offset, starts.get(place, offset) + share) for place, offset in ahead.items()}
 
 
-def _perhaps_the_same(events: pl.LazyFrame, new: pl.DataFrame) -> pl.LazyFrame:
-    """The rows that may be the same event as a new one: of the same days, or received within the window of one.
+def _same_events(events: pl.LazyFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are the same event as a new one: of the same days, or received within the window of one.
 
     As two scans, since one with both conditions would open every file.
     """
@@ -146,58 +163,54 @@ def _perhaps_the_same(events: pl.LazyFrame, new: pl.DataFrame) -> pl.LazyFrame:
     earliest, latest = new.select(bounds.min().alias("earliest") - WINDOW, bounds.max().alias("latest") + WINDOW).row(0)
     same_day = pl.col("event_date").is_in(new["event_date"].unique().to_list())
     near = pl.col("received_at").is_between(earliest, latest)
-    return pl.concat([events.filter(same_day), events.filter(~same_day, near)])
+    perhaps = pl.concat([events.filter(same_day), events.filter(~same_day, near)])
+    return _of_events(perhaps.select(new.columns), new)
 
 
-def _rows_of(wanted: pl.DataFrame, events: pl.LazyFrame) -> pl.DataFrame:
-    """The rows of the wanted events. All columns are read only on the days where there are any."""
-    wanted = wanted.select(EVENT).unique()
-    keys = events.select(*EVENT, "event_date").join(wanted.lazy(), on=EVENT, how="semi")
-    days = keys.select("event_date").unique().collect(engine="streaming").to_series().to_list()
-    found = events.filter(pl.col("event_date").is_in(days))
-    return found.join(wanted.lazy(), on=EVENT, how="semi").collect(engine="streaming")
+def _of_events(rows: pl.LazyFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(wanted.lazy().select(EVENT), on=EVENT, how="semi").collect(engine="streaming")
 
 
-def _decide_anew(
+def _take_step_over(
     lake: Lake,
+    events: EventsTable,
     seen: TableVersion,
     new: pl.DataFrame,
     merge: Merge,
     next_progress: Progress,
     time_zones: Mapping[str, str],
-) -> tuple[set[date], pl.DataFrame]:
-    """The touched days and all their rows, where new rows displaced rows of the table.
+) -> TakenIn:
+    """Takes in new rows that displace rows of the table: replaces the days that change.
 
     A displaced row may have kept out others. Those that its successor does not keep out too were received more than
     the window after it, so only such are looked for among the landed rows.
     """
     displaced = merge.displaced.select(EVENT).unique()
     successors = merge.added.join(displaced, on=EVENT, how="semi")
-    before = _rows_of(displaced, seen.scan())
-    progress = {**taken_in(seen), **next_progress}
-    later = (
-        scan_raw_events(lake)
-        .filter(
-            below(progress),
-            pl.col("received_at") > successors["received_at"].min() + WINDOW,  # type: ignore[operator]
-        )
-        .join(displaced.lazy(), on=EVENT, how="semi")
-    )
-    candidates = pl.concat(
-        [before, new.join(displaced, on=EVENT, how="semi"), enrich(later, time_zones).collect(engine="streaming")]
-    )
-    after = first_of_each(candidates.unique(PLACE))
-    added = merge.added.join(displaced, on=EVENT, how="anti")
-    changed = [before.join(after, on=PLACE, how="anti"), after.join(before, on=PLACE, how="anti"), added]
-    days = set(pl.concat(changed)["event_date"])
-    kept = seen.scan(days).collect(engine="streaming").join(displaced, on=EVENT, how="anti")
-    return days, pl.concat([kept, after.filter(pl.col("event_date").is_in(sorted(days))), added])
+    before = _of_events(seen.scan().select(new.columns), displaced)
+    landed = scan_raw_events(lake).filter(below({**taken_in(seen), **next_progress}))
+    long_after = pl.col("received_at") > successors["received_at"].min() + WINDOW  # type: ignore[operator]
+    later = _of_events(thin(landed.filter(long_after), time_zones), displaced)
+    after = first_of_each(pl.concat([before, new.join(displaced, on=EVENT, how="semi"), later]).unique(PLACE))
+    leave = before.join(after, on=PLACE, how="anti")
+    come = pl.concat([after.join(before, on=PLACE, how="anti"), merge.added.join(displaced, on=EVENT, how="anti")])
+    days = {*leave["event_date"], *come["event_date"]}
+    stay = seen.scan(days).join(leave.lazy(), on=PLACE, how="anti")
+    coming = landed.filter(happened_on(days, time_zones)).join(come.lazy(), on=PLACE, how="semi")
+    rows = chain(_in_slices(stay), _enriched(coming, time_zones))
+    landing_days = {*_landing_days(seen, days), *new["landed_date"], *come["landed_date"]}
+    events.replace_days(seen, days, rows, next_progress, landed_on=landing_days)
+    return TakenIn(frozenset(days), new.height, come.height - leave.height)
+
+
+def _landing_days(seen: TableVersion, days: Collection[date]) -> set[date]:
+    return set(seen.scan(days).select("landed_date").unique().collect(engine="streaming")["landed_date"])
 
 
 def _landed_by_day(
     lake: Lake, seen: TableVersion, days: Collection[date], time_zones: Mapping[str, str]
 ) -> dict[date, int]:
-    landed = thin(scan_raw_events(lake).filter(below(taken_in(seen)), landed_on(days)), time_zones)
+    landed = thin(scan_raw_events(lake).filter(below(taken_in(seen)), happened_on(days, time_zones)), time_zones)
     counted = landed.group_by("event_date").len().collect(engine="streaming")
     return dict(counted.iter_rows())
 
@@ -218,14 +231,13 @@ def _groups(landed: Mapping[date, int], step: int) -> Iterator[list[date]]:
 def _rebuild(lake: Lake, events: EventsTable, days: Collection[date], time_zones: Mapping[str, str]) -> int:
     seen = events.read()
     landed = scan_raw_events(lake).filter(below(taken_in(seen)))
-    on_these_days = pl.col("event_date").is_in(sorted(days))
-    # Which rows count is decided with few columns, since an event's other rows may be anywhere.
-    wanted = thin(landed.filter(landed_on(days)), time_zones).filter(on_these_days).select(EVENT).unique()
-    candidates = thin(landed, time_zones).join(wanted, on=EVENT, how="semi").collect(engine="streaming")
-    counting = first_of_each(candidates).filter(on_these_days).select(PLACE)
-    rows = enrich(landed.filter(landed_on(days)).join(counting.lazy(), on=PLACE, how="semi"), time_zones)
-    rebuilt = rows.collect(engine="streaming")
-    before = seen.scan(days).select("landed_date").unique().collect(engine="streaming")["landed_date"]
-    landing_days = {*before, *rebuilt["landed_date"].unique()}
-    events.replace_days(seen, days, rebuilt, landed_on=landing_days, definition=definition_of_events(seen, time_zones))
-    return rebuilt.height
+    of_days = landed.filter(happened_on(days, time_zones), day_of(time_zones).is_in(sorted(days)))
+    counting = of_days.join(kept_out(landed, days, time_zones).lazy(), on=PLACE, how="anti")
+    landing_days = counting.select("landed_date").unique().collect(engine="streaming")["landed_date"]
+    return events.replace_days(
+        seen,
+        days,
+        _enriched(counting, time_zones),
+        landed_on={*_landing_days(seen, days), *landing_days},
+        definition=definition_of_events(seen, time_zones),
+    )

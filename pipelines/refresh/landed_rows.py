@@ -1,7 +1,8 @@
 """Which landed rows a refresh looks at, as conditions that prune files."""
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -22,14 +23,27 @@ def below(progress: Progress) -> pl.Expr:
     )  # fmt: skip
 
 
-def landed_on(days: Collection[date]) -> pl.Expr:
-    """Whether a landed row may be of these days in any time zone; as bounds of occurred_at, which prune files."""
-    midnight = datetime.min.time()
-    first = datetime.combine(min(days) - timedelta(days=1), midnight, UTC)
-    end = datetime.combine(max(days) + timedelta(days=2), midnight, UTC)
+def happened_on(days: Collection[date], time_zones: Mapping[str, str]) -> pl.Expr:
+    """Whether a landed row may be of these days on some site's calendar; bounds of occurred_at, which prune files."""
+    first, end = bounds(days, time_zones)
     return pl.col("occurred_at").is_between(first, end, closed="left")
 
 
+def bounds(days: Collection[date], time_zones: Mapping[str, str]) -> tuple[datetime, datetime]:
+    """When the first of these days begins anywhere, and when the last of them has ended everywhere."""
+    zones = [ZoneInfo(zone) for zone in {"UTC", *time_zones.values()}]
+    begin, end = min(days), max(days) + timedelta(days=1)
+    return (
+        min(datetime.combine(begin, time(), zone).astimezone(UTC) for zone in zones),
+        max(datetime.combine(end, time(), zone).astimezone(UTC) for zone in zones),
+    )
+
+
 def thin(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
-    """Landed rows with what decides which of them count, and on which day."""
-    return landed.select(*EVENT, *PLACE, "received_at", event_date=local_date(pl.col("occurred_at"), time_zones))
+    """Landed rows with what decides which of them count, and on which day; and the day that they were landed."""
+    return landed.select(*EVENT, *PLACE, "received_at", "landed_date", event_date=day_of(time_zones))
+
+
+def day_of(time_zones: Mapping[str, str]) -> pl.Expr:
+    """The day of a landed row."""
+    return local_date(pl.col("occurred_at"), time_zones)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -120,15 +121,62 @@ def test_compaction_makes_no_day_stale_and_fails_no_append(lake: Lake, events: E
     assert DeltaTable(lake.table_uri("events")).version() > seen.number + 1
 
 
-def test_a_replacement_that_a_compaction_overtook_is_to_be_decided_anew(lake: Lake, events: EventsTable) -> None:
+def test_a_replacement_that_a_compaction_overtook_replaces_what_that_made(lake: Lake, events: EventsTable) -> None:
     for number in range(5):
         events.append(events.read(), rows(MONDAY, str(number)), {FIRST: number + 1})
+    events.append(events.read(), rows(TUESDAY, "t"), {FIRST: 6})
     seen = events.read()
     DeltaTable(lake.table_uri("events")).optimize.compact()
-    with pytest.raises(TableConflict):
-        events.replace_days(seen, [MONDAY], rows(MONDAY, "x"))
+    events.replace_days(seen, [MONDAY], rows(MONDAY, "x"))
+    assert ids(events) == ["t", "x"]
+
+
+def test_a_compaction_between_the_last_look_and_the_commit_fails_no_replacement(
+    lake: Lake, events: EventsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        events.append(events.read(), rows(MONDAY, str(number)), {FIRST: number + 1})
+    commit = DeltaTable.create_write_transaction
+    compacted: list[object] = []
+
+    def overtaken(handle: DeltaTable, *change: Any, **how: Any) -> None:
+        if not compacted:
+            compacted.append(DeltaTable(lake.table_uri("events")).optimize.compact())
+        commit(handle, *change, **how)
+
+    monkeypatch.setattr(DeltaTable, "create_write_transaction", overtaken)
     events.replace_days(events.read(), [MONDAY], rows(MONDAY, "x"))
     assert ids(events) == ["x"]
+
+
+def test_rows_may_come_some_at_a_time(events: EventsTable) -> None:
+    days = (rows(MONDAY, "a"), rows(MONDAY, "b"), rows(TUESDAY, "c"))
+    events.append(events.read(), iter(days), {FIRST: 3})
+    events.replace_days(events.read(), [MONDAY], iter((rows(MONDAY, "d"), rows(MONDAY, "e"))))
+    read = events.read()
+    assert ids(events) == ["c", "d", "e"]
+    assert (read.rows(MONDAY), read.rows(TUESDAY)) == (2, 1)
+
+
+def test_replacing_no_day_changes_no_other(events: EventsTable) -> None:
+    events.append(events.read(), rows(MONDAY, "a"), {FIRST: 1})
+    events.replace_days(events.read(), [], rows(MONDAY))
+    assert ids(events) == ["a"]
+
+
+def test_files_are_found_by_what_the_log_knows_of_their_rows(lake: Lake, events: EventsTable) -> None:
+    events.append(events.read(), rows(MONDAY, "b", "a"), {FIRST: 1})
+    nameless = rows(MONDAY, "c").with_columns(
+        site=pl.lit(None, pl.String()), received_at=pl.lit(None, SPEC.schema["received_at"])
+    )
+    events.append(events.read(), nameless, {FIRST: 2})
+    known = pl.DataFrame(DeltaTable(lake.table_uri("events")).get_add_actions(flatten=True)).sort("min.site")
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert known.select("num_records", "min.site", "max.received_at", "null_count.site").rows() == [
+        (1, None, None, 1),
+        (2, "a.example", noon, 0),
+    ]
+    assert "event_id" not in "".join(known.columns)
 
 
 def test_progress_and_revisions_outlive_checkpoints(lake: Lake, events: EventsTable) -> None:
@@ -145,6 +193,6 @@ def test_progress_and_revisions_outlive_checkpoints(lake: Lake, events: EventsTa
 
 def test_a_row_outside_of_the_replaced_days_is_refused(events: EventsTable) -> None:
     events.append(events.read(), rows(MONDAY, "a"), {FIRST: 1})
-    with pytest.raises(Exception, match="validation"):
+    with pytest.raises(ValueError, match="2026-11-24"):
         events.replace_days(events.read(), [MONDAY], rows(TUESDAY, "b"))
     assert ids(events) == ["a"]
