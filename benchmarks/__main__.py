@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import collector, landing, measured, startup
+from benchmarks import collector, landing, landing_latency, measured, startup
 
 BENCHMARKS = {
     "collector": collector.run,
     "collector_soak": collector.soak,
     "landing": landing.run,
+    "landing_latency": landing_latency.run,
     "startup": startup.run,
 }
 

@@ -64,7 +64,7 @@ def run(console: Console) -> list[Measured]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kafka = stack.enter_context(running_kafka(home))
-        collector = stack.enter_context(_collector(home / "one", kafka))
+        collector = stack.enter_context(running_collector(home / "one", kafka))
         no_op = stack.enter_context(_no_op())
         idle = _memory(collector.pid)
         results = []
@@ -74,7 +74,7 @@ def run(console: Console) -> list[Measured]:
             most = results[3].value  # the collector at 256 connections
             results.append(_latency(console, home, collector, most))
             results += _batches(console, home, collector)
-        two = stack.enter_context(_collector(home / "two", kafka, workers=2))
+        two = stack.enter_context(running_collector(home / "two", kafka, workers=2))
         results.append(_second_worker(console, home, collector, two))
         results.append(Measured("events in Kafka", sum(read_ends(kafka, [EVENTS], 10).values()), "records"))
     return [
@@ -89,7 +89,7 @@ def soak(console: Console) -> list[Measured]:
     _require_wrk()
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        collector = stack.enter_context(_collector(home / "one", stack.enter_context(running_kafka(home))))
+        collector = stack.enter_context(running_collector(home / "one", stack.enter_context(running_kafka(home))))
         script = _script(home, "/track", _event(), delay=25)
         _wrk(f"{collector.url}/track", script, 256, 30)
         started = _memory(collector.pid)
@@ -187,7 +187,7 @@ def running_kafka(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _collector(home: Path, kafka: str, workers: int = 1) -> Iterator[Collector]:
+def running_collector(home: Path, kafka: str, workers: int = 1) -> Iterator[Collector]:
     register_site(home / "sites.toml", "localhost")
     port = free_port()
     told = {
