@@ -1,8 +1,9 @@
 """The raw rows as readers see them: raw_events and dead_letters, the two kinds of the table `landed`."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -94,13 +95,20 @@ def scan_dead_letters(lake: Lake) -> pl.LazyFrame:
 
 def count_landed(lake: Lake) -> dict[str, int]:
     """How many rows of each kind are landed, from the log alone."""
-    table = open_landed(lake)
+    counted = landed_by_day(open_landed(lake))
+    return {kind: sum(counted.get(kind, {}).values()) for kind in (EVENT, DEAD_LETTER)}
+
+
+def landed_by_day(table: DeltaTable | None) -> dict[str, dict[date, int]]:
+    """How many rows of each kind were landed on each day, from the log alone."""
     if table is None:
-        return {EVENT: 0, DEAD_LETTER: 0}
-    files = pa.table(table.get_add_actions(flatten=True))
-    by_kind = files.group_by("partition.kind").aggregate([("num_records", "sum")])
-    counted = dict(zip(by_kind["partition.kind"].to_pylist(), by_kind["num_records_sum"].to_pylist(), strict=True))
-    return {kind: counted.get(kind, 0) for kind in (EVENT, DEAD_LETTER)}
+        return {}
+    actions = pa.table(table.get_add_actions(flatten=True))
+    names = ("partition.kind", "partition.landed_date", "num_records")
+    counted: dict[str, dict[date, int]] = defaultdict(lambda: defaultdict(int))
+    for kind, day, rows in zip(*(actions[name].to_pylist() for name in names), strict=True):
+        counted[kind][day] += rows
+    return counted
 
 
 def read_landed_since(lake: Lake, progress: Progress) -> LandedSince:
@@ -137,7 +145,8 @@ def _horizons(table: DeltaTable) -> Iterator[pl.Expr]:
     actions = pa.table(table.get_add_actions(flatten=True))
     newest, oldest = pc.max(actions["max.landed_at"]).as_py(), pc.min(actions["min.landed_at"]).as_py()
     back = _FIRST_LOOK
-    while newest - back > oldest:
+    # None: there is not a row, all were erased.
+    while newest is not None and newest - back > oldest:
         start = newest - back
         yield (pl.col("landed_date") >= start.date()) & (pl.col("landed_at") >= start)
         back *= 8

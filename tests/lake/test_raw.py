@@ -89,6 +89,13 @@ def test_what_was_read_is_not_read_again(lake: Lake) -> None:
     assert second.version > first.version
 
 
+def test_where_all_rows_were_erased_before_they_were_read_there_is_nothing_new(lake: Lake) -> None:
+    land(lake, EVENTS, [EVENT, EVENT], first=0)
+    DeltaTable(lake.table_uri(TABLE)).delete()
+    since = read_landed_since(lake, {})
+    assert (since.rows.collect().height, since.next_progress) == (0, {EVENTS: 2})
+
+
 def test_rows_landed_after_the_snapshot_are_not_in_it(lake: Lake) -> None:
     land(lake, EVENTS, [EVENT], 0)
     since = read_landed_since(lake, {})
