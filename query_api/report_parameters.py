@@ -1,5 +1,6 @@
 """What a request to a report may ask, and the question it comes to."""
 
+import json
 import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from query_api.formats import Format
 from query_api.grants import Grant
 from query_api.report_query import Per, ReportQuery
 from query_api.settings import QuerySettings
+from query_api.stats.document import Filter, parse_filters
 from sites import LiveSites, Site
 
 _DEFAULT_DAYS = 30
@@ -39,6 +41,11 @@ class ReportParameters(BaseModel):
     last: Day | None = Field(None, alias="to", description="last day, inclusive; default today in the site's time zone")
     per: Per = Field("day", description="`day`: a row per day; `range`: the days added up, counts only")
     order: str | None = Field(None, description="column to sort by, `-column` for the largest first; default the key")
+    filters: str | None = Field(
+        None,
+        max_length=20_000,
+        description='JSON as in stats queries, with columns of texts for dimensions: `[["is","path",["/"]]]`',
+    )
     limit: int | None = Field(
         None, ge=1, description="rows at most; default 1,000 for JSON, for files the whole range or an error"
     )
@@ -68,7 +75,15 @@ def question(
     if parameters.limit is not None and parameters.limit > most:
         raise wrong_parameter("limit", f"limit: at most {most}; read on with next.")
     limit = parameters.limit or (min(settings.query_default_rows, most) if form == "json" else most)
-    return ReportQuery(site.domain, first, last, parameters.per, parameters.order, limit, parameters.next)
+    filters = _filters(parameters.filters)
+    return ReportQuery(site.domain, first, last, parameters.per, parameters.order, limit, parameters.next, filters)
+
+
+def _filters(text: str | None) -> tuple[Filter, ...]:
+    try:
+        return parse_filters([] if text is None else json.loads(text), lambda _: True)
+    except (ValueError, RecursionError) as error:
+        raise wrong_parameter("filters", f"filters: no JSON: {error}.") from error
 
 
 def today(site: Site, now: datetime) -> date:

@@ -11,6 +11,8 @@ import polars as pl
 from lake.catalogue import CatalogueColumn
 from query_api.cursor import KeyValue
 from query_api.errors import wrong_parameter
+from query_api.stats.document import Comparison, Filter, comparisons
+from query_api.stats.filters import combined, meets
 
 DATE = "date"
 SITE = "site"
@@ -25,6 +27,7 @@ class ReportQuery:
     per: `day` answers the table's own rows; `range` adds the days up, one row per key without the date.
     order: a column, with - in front for the largest first; None is the order of the key.
     after: the cursor of the page before.
+    filters: all must hold, for rows of the table before they are added up; they name columns of texts.
     """
 
     site: str
@@ -34,6 +37,7 @@ class ReportQuery:
     order: str | None = None
     limit: int = 1_000
     after: str | None = None
+    filters: tuple[Filter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,20 @@ def shape_of(columns: Sequence[CatalogueColumn], key: Sequence[str], per: Per) -
     return Shape(tuple(_over_days(column, key) for column in kept), key_without_date)
 
 
+def require_texts(query: ReportQuery, columns: Sequence[CatalogueColumn]) -> None:
+    """Raises ApiError where a filter names what is no column of texts."""
+    texts = [column.name for column in columns if column.dtype == "String" and column.name != SITE]
+    for comparison in comparisons(query.filters):
+        if comparison.dimension not in texts:
+            known = f"there are {', '.join(texts)}" if texts else "this report has none"
+            message = f"filters: {comparison.dimension[:100]!r} is no column to filter by; {known}."
+            raise wrong_parameter("filters", message)
+
+
 def page_of(rows: pl.LazyFrame, query: ReportQuery, shape: Shape, after: Sequence[KeyValue] | None) -> pl.LazyFrame:
     """The rows behind the values `after`, in order: a page, and one row more where another page follows."""
     rows = rows.filter(pl.col(SITE) == query.site, pl.col(DATE).is_between(query.first, query.last))
+    rows = rows.filter(pl.lit(True), *(combined(each, _compared) for each in query.filters))
     if query.per == "range":
         counts = [column.name for column in shape.columns if column.name not in shape.key]
         rows = rows.group_by(shape.key).agg(pl.col(counts).sum())
@@ -80,6 +95,10 @@ def page_of(rows: pl.LazyFrame, query: ReportQuery, shape: Shape, after: Sequenc
     down = [is_down for _, is_down in sorted_by]
     columns = [column.name for column in shape.columns]
     return rows.select(columns).sort(names, descending=down, nulls_last=True).head(query.limit + 1)
+
+
+def _compared(comparison: Comparison) -> pl.Expr:
+    return meets(pl.col(comparison.dimension), comparison)
 
 
 def _comes_after(sorted_by: Sequence[tuple[str, bool]], values: Sequence[KeyValue]) -> pl.Expr:

@@ -14,7 +14,7 @@ from lake.errors import LakeAway, TableMissing
 from query_api import cursor
 from query_api.errors import ApiError
 from query_api.formats import Format, as_csv, as_json, as_parquet
-from query_api.report_query import ReportQuery, Shape, columns_document, page_of, shape_of
+from query_api.report_query import ReportQuery, Shape, columns_document, page_of, require_texts, shape_of
 
 _CACHE_BYTES = 64 * 2**20
 
@@ -67,6 +67,7 @@ class ReportReader:
 
 
 def _collect(report: OpenReport, form: Format, query: ReportQuery, etag: str) -> Page:
+    require_texts(query, report.entry.columns)
     shape = shape_of(report.entry.columns, report.entry.key, query.per)
     sorted_by = shape.sorted_by(query.order)
     after = None if query.after is None else cursor.decode(query.after, sorted_by, report.scan.collect_schema())

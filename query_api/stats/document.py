@@ -1,7 +1,7 @@
 """The JSON document of a stats query, read into what it asks; each fault is named with its place in the document."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, get_args
@@ -60,10 +60,6 @@ class StatsQuery:
     limit: int = DEFAULT_LIMIT
     offset: int = 0
 
-    def comparisons(self) -> "list[Comparison]":
-        """All comparisons of all filters."""
-        return [found for each in self.filters for found in _comparisons(each)]
-
 
 def parse(document: object, most_rows: int) -> StatsQuery:
     """The question of a document. Raises ApiError (400), which names the place."""
@@ -71,7 +67,7 @@ def parse(document: object, most_rows: int) -> StatsQuery:
     for name in ("site_id", "metrics", "date_range"):
         if name not in fields:
             raise fault(name, "is missing")
-    filters = _filters(fields.get("filters", []))
+    filters = parse_filters(fields.get("filters", []), is_filterable)
     dimensions = _names(fields.get("dimensions", []), "dimensions", is_dimension, MOST_DIMENSIONS, 0)
     metrics = _names(fields["metrics"], "metrics", METRICS.__contains__, MOST_METRICS, 1)
     pagination = _object(fields.get("pagination", {}), "pagination", ("limit", "offset"))
@@ -92,6 +88,14 @@ def parse(document: object, most_rows: int) -> StatsQuery:
     return query
 
 
+def comparisons(filters: Iterable[Filter]) -> list[Comparison]:
+    """All comparisons of some filters, those within others too."""
+    found: list[Comparison] = []
+    for each in filters:
+        found += [each] if isinstance(each, Comparison) else comparisons(each.filters)
+    return found
+
+
 def fault(place: str, message: str) -> ApiError:
     """A 400 about a place of the document, such as filters[0][1]."""
     return ApiError(400, "invalid_query", f"{place or 'The query'}: {message}.", place or None)
@@ -101,7 +105,7 @@ _FIELDS = ("site_id", "metrics", "date_range", "dimensions", "filters", "order_b
 
 
 def _require_what_metrics_need(query: StatsQuery) -> None:
-    asked = {*query.dimensions, *(comparison.dimension for comparison in query.comparisons())}
+    asked = {*query.dimensions, *(comparison.dimension for comparison in comparisons(query.filters))}
     for index, name in enumerate(query.metrics):
         needs = METRICS[name].needs
         if needs and not asked.intersection(needs):
@@ -144,19 +148,20 @@ def _day_or_instant(value: object, place: str) -> date | datetime:
     return instant
 
 
-def _filters(value: object) -> tuple[Filter, ...]:
+def parse_filters(value: object, is_filterable: Callable[[str], bool]) -> tuple[Filter, ...]:
+    """The filters of a document, which must all hold. Raises ApiError (400), which names the place."""
     items = _list(value, "filters", MOST_FILTERS)
-    found = tuple(_filter(item, f"filters[{index}]", 1) for index, item in enumerate(items))
-    if sum(len(_comparisons(each)) for each in found) > MOST_FILTERS:
+    found = tuple(_filter(item, f"filters[{index}]", 1, is_filterable) for index, item in enumerate(items))
+    if len(comparisons(found)) > MOST_FILTERS:
         raise fault("filters", f"more than {MOST_FILTERS} filters")
     return found
 
 
-def _filter(value: object, place: str, depth: int) -> Filter:
+def _filter(value: object, place: str, depth: int, is_filterable: Callable[[str], bool]) -> Filter:
     items = _list(value, place, 4)
     operator = items[0] if items else None
     if operator == "and" or operator == "or" or operator == "not":
-        return _combined(operator, items, place, depth)
+        return _combined(operator, items, place, depth, is_filterable)
     if operator not in OPERATORS:
         known = ", ".join((*OPERATORS, *get_args(Combination)))
         raise fault(f"{place}[0]", f"{shown(operator)} is no operator; there are {known}")
@@ -171,18 +176,21 @@ def _filter(value: object, place: str, depth: int) -> Filter:
     return Comparison(operator, dimension, values, case_sensitive)
 
 
-def _combined(operator: Combination, items: Sequence[object], place: str, depth: int) -> Combined:
+def _combined(
+    operator: Combination, items: Sequence[object], place: str, depth: int, is_filterable: Callable[[str], bool]
+) -> Combined:
     if depth >= DEEPEST_FILTER:
         raise fault(place, f"filters stand at most {DEEPEST_FILTER} deep")
     if len(items) != 2:
         raise fault(place, f"it is [{operator!r}, " + ("filter]" if operator == "not" else "[filter, …]]"))
     if operator == "not":
-        return Combined(operator, (_filter(items[1], f"{place}[1]", depth + 1),))
+        return Combined(operator, (_filter(items[1], f"{place}[1]", depth + 1, is_filterable),))
     within = _list(items[1], f"{place}[1]", MOST_FILTERS)
     if not within:
         raise fault(f"{place}[1]", "holds no filter")
     return Combined(
-        operator, tuple(_filter(item, f"{place}[1][{index}]", depth + 1) for index, item in enumerate(within))
+        operator,
+        tuple(_filter(item, f"{place}[1][{index}]", depth + 1, is_filterable) for index, item in enumerate(within)),
     )
 
 
@@ -193,10 +201,6 @@ def _values(value: object, place: str, may_be_null: bool) -> tuple[str | None, .
     return tuple(
         None if item is None and may_be_null else _text(item, f"{place}[{index}]") for index, item in enumerate(items)
     )
-
-
-def _comparisons(of: Filter) -> list[Comparison]:
-    return [of] if isinstance(of, Comparison) else [found for each in of.filters for found in _comparisons(each)]
 
 
 def _order(value: object, metrics: Sequence[str], dimensions: Sequence[str]) -> tuple[tuple[str, Direction], ...]:

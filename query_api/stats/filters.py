@@ -1,5 +1,6 @@
 """The filters of a stats query as expressions, and the column that each dimension is."""
 
+from collections.abc import Callable
 from functools import reduce
 from operator import and_, or_
 
@@ -40,9 +41,14 @@ def dimension_value(name: str) -> pl.Expr:
 
 def condition(of: Filter) -> pl.Expr:
     """Whether a row meets a filter; never null."""
+    return combined(of, _compared)
+
+
+def combined(of: Filter, compared: Callable[[Comparison], pl.Expr]) -> pl.Expr:
+    """Whether a row meets a filter whose comparisons are told by `compared`."""
     if isinstance(of, Comparison):
-        return _compared(of)
-    within = [condition(each) for each in of.filters]
+        return compared(of)
+    within = [combined(each, compared) for each in of.filters]
     if of.operator == "not":
         return ~within[0]
     return reduce(and_ if of.operator == "and" else or_, within)

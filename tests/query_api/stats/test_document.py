@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from query_api.errors import ApiError
 from query_api.stats.date_ranges import NAMED
-from query_api.stats.document import DEEPEST_FILTER, MOST_FILTERS, MOST_VALUES, Comparison, parse
+from query_api.stats.document import DEEPEST_FILTER, MOST_FILTERS, MOST_VALUES, Comparison, comparisons, parse
 from query_api.stats.json_schema import json_schema
 from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, TIME_DIMENSIONS, VISIT_DIMENSIONS
 
@@ -20,7 +20,7 @@ FREE_METRICS = sorted(name for name, metric in METRICS.items() if not metric.nee
 FILTERABLE = [*EVENT_DIMENSIONS, *VISIT_DIMENSIONS, "event:props:plan"]
 
 texts = st.text(max_size=8)
-comparisons = st.one_of(
+compared = st.one_of(
     st.tuples(
         st.sampled_from(["is", "is_not"]),
         st.sampled_from(FILTERABLE),
@@ -34,7 +34,7 @@ comparisons = st.one_of(
     ).map(list),
 )
 filters = st.recursive(
-    comparisons,
+    compared,
     lambda within: (
         st.tuples(st.sampled_from(["and", "or"]), st.lists(within, min_size=1, max_size=3)).map(list)
         | st.tuples(st.just("not"), within).map(list)
@@ -157,7 +157,7 @@ def test_filters_are_bounded_in_depth_and_number() -> None:
     deep: list[Any] = one
     for _ in range(DEEPEST_FILTER - 1):
         deep = ["not", deep]
-    assert parse(with_filters(deep), MOST_ROWS).comparisons() == [Comparison("is", "event:page", ("/",))]
+    assert comparisons(parse(with_filters(deep), MOST_ROWS).filters) == [Comparison("is", "event:page", ("/",))]
     assert refused(with_filters(["not", deep])).message.endswith(f"filters stand at most {DEEPEST_FILTER} deep.")
     many = ["or", [one] * (MOST_FILTERS // 2 + 1)]
     assert refused(with_filters(many, many)).field == "filters"
