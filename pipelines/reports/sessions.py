@@ -3,6 +3,7 @@
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
+from pipelines.reports.engagement import seconds
 from pipelines.reports.people import bot_visitors
 from pipelines.reports.report import Report, shaped
 from pipelines.reports.session_cuts import cut
@@ -32,7 +33,7 @@ def build(events: pl.LazyFrame) -> pl.LazyFrame:
     rows = events.with_row_index("row")
     sessions = _described(cut(rows), rows).with_columns(
         duration_seconds=(pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(),
-        engaged_seconds=pl.col("engaged_ms") / 1000,
+        engaged_seconds=seconds(pl.col("engaged_ms")),
         is_bounce=(pl.col("pageviews") == 1) & (pl.col("events") == 1),
     )
     return shaped(_with_is_bot(sessions, events), SESSIONS.spec)
