@@ -26,6 +26,7 @@ from event_stream.ports import Record, StreamPartition
 from event_stream.topics import EVENTS, REJECTED
 from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
+from lake.maintenance import compact
 from lake.raw import count_landed
 from lake.raw_schema import EVENT, TABLE
 from pipelines.landing.rows import to_rows
@@ -33,6 +34,9 @@ from pipelines.landing.rows import to_rows
 RECORDS = 1_000_000
 SPARK_TRIGGER = 500_000
 COMMITS = 5_000
+COMMITS_A_COMPACTION = 600
+"""What a commit a second makes in the ten minutes between two compactions."""
+
 SECONDS = 600.0
 
 
@@ -57,25 +61,34 @@ def run(console: Console) -> list[Measured]:
 
 
 def commit_times(console: Console, home: Path) -> list[Measured]:
-    """How long a commit of one record takes as the table grows by such commits."""
-    table = DeltaLandingTable(Lake(str(home / "commits")))
+    """How long a commit of one record takes as the table grows by such commits, left alone and with upkeep."""
+    alone, memory = _commit_curve(Lake(str(home / "alone")))
+    kept, _ = _commit_curve(Lake(str(home / "kept")), COMMITS_A_COMPACTION)
+    results = []
+    for name, at in (("left alone", alone), (f"compacted every {COMMITS_A_COMPACTION}", kept)):
+        told = ", ".join(f"{value:.1f} ms at {number:,}" for number, value in at.items())
+        console.print(f"commit times, {name}: {told}")
+        results += [Measured(f"commit at {number:,} commits, {name}", value, "ms") for number, value in at.items()]
+        results.append(at_most(f"commit at {COMMITS:,} / at 100, {name}", at[COMMITS] / at[100], "ratio", 2))
+    return [*results, at_most("RSS after 2,000 commits / after 200", memory[1_999] / memory[199], "ratio", 1.1)]
+
+
+def _commit_curve(lake: Lake, commits_a_compaction: int | None = None) -> tuple[dict[int, float], list[int]]:
+    """By number of commits the median milliseconds of the last hundred; the RSS after each commit in bytes."""
+    table = DeltaLandingTable(lake)
     place = StreamPartition("cluster/events", EVENTS.name, 0)
+    key = (place.stream_id, place.partition)
     milliseconds, memory = [], []
     for number in range(COMMITS):
         rows = to_rows({place: [Record(place, number, 0, _event(number))]}, datetime.now(UTC))
         began = time.perf_counter()
-        key = (place.stream_id, place.partition)
         table.append(rows.events, rows.dead_letters, {key: number}, {key: number + 1})
         milliseconds.append((time.perf_counter() - began) * 1_000)
         memory.append(psutil.Process().memory_info().rss)
-    # As many as lie between two openings of the table, so that each window has its cheap and its dear ones.
-    at = {number: median(milliseconds[number - 100 : number]) for number in (100, 1_000, COMMITS)}
-    console.print("commit times: " + ", ".join(f"{value:.1f} ms at {number:,}" for number, value in at.items()))
-    return [
-        *(Measured(f"commit at {number:,} commits", value, "ms") for number, value in at.items()),
-        at_most(f"commit at {COMMITS:,} / at 100", at[COMMITS] / at[100], "ratio", 2),
-        at_most("RSS after 2,000 commits / after 200", memory[min(2_000, COMMITS) - 1] / memory[199], "ratio", 1.1),
-    ]
+        if commits_a_compaction and (number + 1) % commits_a_compaction == 0:
+            compact(lake, TABLE)
+    # As many as lie between some openings of the table, so that each window has its cheap and its dear ones.
+    return {number: median(milliseconds[number - 100 : number]) for number in (100, 1_000, COMMITS)}, memory
 
 
 def _against_spark(console: Console, home: Path, kafka: str, rate: float) -> list[Measured]:
