@@ -7,15 +7,27 @@ from importlib.metadata import EntryPoint, entry_points
 import polars as pl
 
 from pipelines.reports.actions import ACTIONS
+from pipelines.reports.campaigns import CAMPAIGNS
 from pipelines.reports.clean_events import EVENTS
+from pipelines.reports.devices import DEVICES
+from pipelines.reports.entry_pages import ENTRY_PAGES
 from pipelines.reports.errors import BadReport
+from pipelines.reports.exit_pages import EXIT_PAGES
+from pipelines.reports.languages import LANGUAGES
+from pipelines.reports.locations import LOCATIONS
 from pipelines.reports.pages import PAGES
 from pipelines.reports.report import SETTINGS, Report
 from pipelines.reports.sessions import SESSIONS
 from pipelines.reports.sources import SOURCES
+from pipelines.reports.top_subjects import TOP_SUBJECTS
 from pipelines.reports.traffic import TRAFFIC
+from pipelines.reports.traffic_hourly import TRAFFIC_HOURLY
 
-REPORTS = (SESSIONS, TRAFFIC, PAGES, SOURCES, ACTIONS)
+_DAYS = (SESSIONS, TRAFFIC, TRAFFIC_HOURLY, PAGES, ENTRY_PAGES, EXIT_PAGES, SOURCES, CAMPAIGNS)
+_VISITORS = (LOCATIONS, LANGUAGES, DEVICES)
+_ACTIONS = (ACTIONS, TOP_SUBJECTS)
+
+REPORTS = (*_DAYS, *_VISITORS, *_ACTIONS)
 
 ENTRY_POINT_GROUP = "logektor.reports"
 

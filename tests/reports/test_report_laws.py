@@ -11,38 +11,31 @@ from polars.testing import assert_frame_equal
 
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.duplicates import first_of_each
-from tests.reports.rows import DAY, after, events
+from pipelines.reports.report import SETTINGS
+from pipelines.reports.window import DAY as ONE_DAY
+from tests.reports.generated import NEXT_DAY, some_events
+from tests.reports.rows import DAY, events
+
+OF_A_DAY = [
+    report for report in REPORTS if report.window == ONE_DAY and not {*SETTINGS, "conversions"} & {*report.inputs}
+]
+"""Those that follow from the events of a day alone; tests/refresh/test_windows.py holds all to the same laws."""
 
 Tables = dict[str, pl.DataFrame]
 
-event = st.fixed_dictionaries(
-    {
-        "site": st.sampled_from(["example.com", "other.org"]),
-        "event_date": st.sampled_from([DAY, date(2026, 11, 21)]),
-        "visitor_id": st.sampled_from(["ann", "bob", "crawler", None]),
-        "action": st.sampled_from(["pageview", "pageview", "signup", "request", "error"]),
-        "occurred_at": st.sampled_from([0, 0, 1, 20, 45, 80]).map(after),
-        "path": st.sampled_from(["/", "/a", None]),
-        "source": st.sampled_from(["Google", "Direct / None"]),
-        "subject_type": st.sampled_from(["page", None]),
-        "device": st.sampled_from(["Mobile", "Desktop", None]),
-        "is_bot": st.booleans().flatmap(lambda rarely: st.booleans() if rarely else st.just(False)),
-    }
-)
-law = settings(deadline=None, max_examples=40)  # An example builds five reports: 0.1 s and more.
-some_events = st.lists(event, max_size=25)
+law = settings(deadline=None, max_examples=20)  # An example builds a dozen reports: 0.2 s and more.
 
 
 def build_all(clean: pl.DataFrame) -> Tables:
     tables = {"events": clean}
-    for report in REPORTS:
+    for report in OF_A_DAY:
         inputs = (tables[name].lazy() for name in report.inputs)
         tables[report.name] = report.build(*inputs).collect(engine="streaming").sort(report.spec.key)
     return tables
 
 
 def same(left: Tables, right: Tables) -> None:
-    for report in REPORTS:
+    for report in OF_A_DAY:
         assert_frame_equal(left[report.name], right[report.name])
 
 
@@ -52,11 +45,17 @@ def by_day(rows: pl.DataFrame, date_column: str, *counts: str) -> dict[tuple[str
     return {(site, day): tuple(values) for site, day, *values in sums.iter_rows() if any(values)}
 
 
+def seconds_by_day(rows: pl.DataFrame, date_column: str = "date") -> dict[tuple[str, date], tuple[int, ...]]:
+    """Engaged milliseconds by site and day."""
+    milliseconds = (pl.col("engaged_seconds") * 1000).round().cast(pl.Int64())
+    return by_day(rows.with_columns(engaged_ms=milliseconds), date_column, "engaged_ms")
+
+
 @law
 @given(some_events)
 def test_rows_fit_their_table_and_keys_are_unique(rows: list[dict[str, Any]]) -> None:
     tables = build_all(events(*rows).collect())
-    for report in REPORTS:
+    for report in OF_A_DAY:
         result = tables[report.name]
         assert dict(result.schema) == dict(report.spec.schema)
         assert result.select(report.spec.key).null_count().sum_horizontal().item() == 0
@@ -70,7 +69,7 @@ def test_every_event_is_counted_in_traffic_once(rows: list[dict[str, Any]]) -> N
     traffic = build_all(clean)["traffic"].select(
         "site",
         "date",
-        events=pl.col("events") + pl.col("bot_events"),
+        events=pl.col("events") + pl.col("engagements") + pl.col("bot_events"),
         pageviews=pl.col("pageviews") + pl.col("bot_pageviews"),
         visitors=pl.col("visitors") + pl.col("bot_visitors"),
     )
@@ -86,17 +85,33 @@ def test_every_event_is_counted_in_traffic_once(rows: list[dict[str, Any]]) -> N
 @given(some_events)
 def test_the_reports_agree_with_each_other(rows: list[dict[str, Any]]) -> None:
     tables = build_all(events(*rows).collect())
-    traffic, pages, sources = tables["traffic"], tables["pages"], tables["sources"]
+    traffic, hourly, pages, actions = (tables[name] for name in ("traffic", "traffic_hourly", "pages", "actions"))
+    counts = ("visits", "pageviews", "events", "engagements")
+    assert by_day(hourly, "date", *counts) == by_day(traffic, "date", *counts)
+    assert by_day(pages, "date", "pageviews", "engagements") == by_day(traffic, "date", "pageviews", "engagements")
+    assert seconds_by_day(hourly) == seconds_by_day(traffic)
+    assert seconds_by_day(pages) == seconds_by_day(traffic)
+    happened = actions.select("site", "date", "events")
+    acted = traffic.select("site", "date", events=pl.col("events") + pl.col("engagements"))
+    assert by_day(happened, "date", "events") == by_day(acted, "date", "events")
+
+
+@law
+@given(some_events)
+def test_visits_are_the_same_however_they_are_told_apart(rows: list[dict[str, Any]]) -> None:
+    tables = build_all(events(*rows).collect())
     visits = tables["sessions"].filter(~pl.col("is_bot"))
-    assert by_day(pages, "date", "pageviews") == by_day(traffic, "date", "pageviews")
-    assert by_day(tables["actions"], "date", "events") == by_day(traffic, "date", "events")
-    for count in ("visits", "bounces", "visit_seconds"):
-        assert by_day(sources, "date", count) == by_day(traffic, "date", count)
-    assert by_day(pages, "date", "bounces") == by_day(traffic, "date", "bounces")
-    assert by_day(pages, "date", "entries") == by_day(pages, "date", "exits")
-    assert by_day(pages, "date", "entries") == by_day(
-        visits.select("site", "session_date", entries=pl.col("pageviews") > 0), "session_date", "entries"
-    )
+    counts = ("visits", "bounces", "visit_seconds")
+    for name in ("sources", "locations", "languages", "devices"):
+        assert by_day(tables[name], "date", *counts) == by_day(tables["traffic"], "date", *counts)
+        assert by_day(tables[name], "date", "pageviews") == by_day(visits, "session_date", "pageviews")
+        assert seconds_by_day(tables[name]) == seconds_by_day(visits, "session_date")
+    of_pages = visits.filter(pl.col("pageviews") > 0).with_columns(visits=1)
+    for name in ("entry_pages", "exit_pages"):
+        assert by_day(tables[name], "date", "visits") == by_day(of_pages, "session_date", "visits")
+    for count, name in (("entries", "entry_pages"), ("exits", "exit_pages")):
+        assert by_day(tables["pages"], "date", count) == by_day(tables[name], "date", "visits")
+    assert by_day(tables["pages"], "date", "bounces") == by_day(tables["traffic"], "date", "bounces")
 
 
 @law
@@ -123,7 +138,7 @@ def test_sending_events_again_changes_no_report(rows: list[dict[str, Any]], time
 def test_several_days_together_are_each_day_alone(rows: list[dict[str, Any]]) -> None:
     clean = events(*rows).collect()
     together = build_all(clean)
-    alone = [build_all(clean.filter(pl.col("event_date") == day)) for day in (DAY, date(2026, 11, 21))]
-    for report in REPORTS:
+    alone = [build_all(clean.filter(pl.col("event_date") == day)) for day in (DAY, NEXT_DAY)]
+    for report in OF_A_DAY:
         days = pl.concat([tables[report.name] for tables in alone]).sort(report.spec.key)
         assert_frame_equal(together[report.name], days)
