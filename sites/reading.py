@@ -23,7 +23,11 @@ _KEY = re.compile(r"[A-Za-z0-9._~-]{8,200}")
 _NO_PARAMETER = re.compile(r"[\s&=#?*]")
 _NO_TIME_ZONE = re.compile(r"(posix|right)/.*|localtime|posixrules|Factory")
 """What a system keeps beside the IANA time zones: other programs don't know these, or know others by their names."""
+_NO_PROPERTY = re.compile(r'["\\\x00-\x1f]')
+"""What would end a name in a JSON path."""
 _MOST_DAYS = 36_500
+_MOST_FUNNEL_DAYS = 30
+"""A funnel's day is made anew as long as its last step may come, and with it all days in between."""
 _LONGEST_NAME = 200
 _LONGEST_SHOWN = 100
 
@@ -95,6 +99,8 @@ def _goal(table: Mapping[str, Any], place: str) -> Goal:
     properties = table.get("properties", {})
     if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
         raise SitesError(f"{place}: properties {_shown(properties)} must be a table of texts such as {{plan = 'pro'}}.")
+    if unfit := [name for name in properties if not name or _NO_PROPERTY.search(name)]:
+        raise SitesError(f"{place}: the property {_shown(unfit[0])} can't be asked for: it is empty or has a \" or \\.")
     page = _text(table["page"], place, "page") if "page" in table else None
     if page is not None and (not page.startswith(("/", "*")) or "?" in page or "#" in page):
         raise SitesError(f"{place}: page {_shown(page)} must be a path such as /thanks or /shop/**, without a query.")
@@ -112,7 +118,7 @@ def _funnel(table: Mapping[str, Any], place: str, goals: Sequence[str]) -> Funne
     for step in steps:
         if step not in goals:
             raise SitesError(f"{place}: steps names {_shown(step)}, which is no goal of the site.")
-    return Funnel(name, steps, _whole(table.get("window_days", 7), place, "window_days", 366))
+    return Funnel(name, steps, _whole(table.get("window_days", 7), place, "window_days", _MOST_FUNNEL_DAYS))
 
 
 def _tables(value: object, place: str, name: str) -> list[Mapping[str, Any]]:

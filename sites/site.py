@@ -34,7 +34,7 @@ class Funnel:
     name: str = field(metadata={"says": "its name in reports; unique on the site"})
     steps: tuple[str, ...] = field(metadata={"says": "names of at least two goals of the site, in their order"})
     window_days: int = field(
-        default=7, metadata={"says": "days within which the last step must follow the first, at most 366"}
+        default=7, metadata={"says": "days within which the last step must follow the first, at most 30"}
     )
 
 

@@ -39,7 +39,7 @@ def look_behind(lake: Lake, reports: Sequence[Report], sites: Iterable[Site]) ->
     outdated = outdated_days(lake, events, Sites(sites).time_zones())
     for report in reports:
         stale = stale_partitions(report, opened)
-        latest = _latest_days(events.revisions, report.window)
+        latest = {} if report.window.of_landing else _latest_days(events.revisions, report.window)
         new |= {latest.get(partition, partition) for partition in stale.new}
         outdated |= {latest.get(partition, partition) for partition in stale.outdated}
     return Behind(new, {day: events.rows(day) for day in outdated - new})

@@ -5,11 +5,17 @@ import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache, partial
 from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import polars as pl
+
+from lake.table_spec import Column, TableSpec
 
 
 def number_of(*texts: str) -> int:
@@ -27,6 +33,29 @@ def code_of(module: str) -> str:
     found: dict[str, str] = {}
     _gather(importlib.import_module(module), (module.partition(".")[0] + ".", "pipelines.reports."), found)
     return "\0".join(f"{name}\0{text}" for name, text in sorted(found.items()))
+
+
+def captured_by(build: Callable[..., Any]) -> str:
+    """What a function was given when it was made: the arguments of its factory, which another module may name."""
+    if isinstance(build, partial):
+        return _shown([build.args, build.keywords, captured_by(build.func)])
+    return _shown(inspect.getclosurevars(build).nonlocals)
+
+
+def _shown(value: object) -> str:
+    """A value as a text that another process writes too; of what is unknown its type."""
+    if isinstance(value, Column):
+        return f"{value.name} {value.dtype}"
+    if isinstance(value, TableSpec):
+        return _shown([value.name, value.key, value.partition_by, value.columns])
+    if isinstance(value, Mapping):
+        return _shown(list(value.items()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(map(_shown, value))}]"
+    if inspect.isfunction(value):
+        return f"{value.__module__}.{value.__qualname__} {captured_by(value)}"
+    is_plain = value is None or isinstance(value, str | int | float | date | pl.Expr | pl.DataType)
+    return str(value) if is_plain else type(value).__name__
 
 
 def _gather(module: ModuleType, packages: tuple[str, ...], found: dict[str, str]) -> None:

@@ -9,9 +9,11 @@ import polars as pl
 from lake.erasure import Wanted, erase_landed, find_landed, forget_files
 from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
+from lake.parquet_files import update_parquet_files
 from lake.raw import scan_raw_events
 from lake.raw_schema import DEAD_LETTER, EVENT, TABLE
-from lake.table_version import TableVersion, open_version
+from lake.report_table import ReportTable
+from lake.table_version import DEFINITION, INPUTS, Origin, TableVersion, open_version
 from pipelines.refresh.events import rebuild, retried, take_in
 from pipelines.refresh.expired import first_whole_day
 from pipelines.refresh.landed_rows import below, thin
@@ -86,7 +88,9 @@ def erase(
     days = _erase_events(lake, wanted, time_zones)
     for report in reports:
         steps.next(f"Building {report.name}")
-        build(lake, report, open_version(lake, EVENTS).revisions, sites=sites)
+        build(lake, report, None, sites=sites)
+        if report.window.of_landing:
+            retried(lambda report=report: _take_out_of(lake, report, wanted))  # type: ignore[misc]  # called at once
     unfinished = []
     for table in tables:
         steps.next(f"Deleting files of {table}")
@@ -144,6 +148,19 @@ def _days_of_successors(
     keys = events.scan(held).filter(wanted.is_event()).select(SAME_EVENT)
     left = thin(scan_raw_events(lake).filter(below(taken_in(events))), time_zones)
     return set(left.join(keys, on=SAME_EVENT, how="semi").select("event_date").collect(engine="streaming").to_series())
+
+
+def _take_out_of(lake: Lake, report: Report, wanted: Wanted) -> None:
+    """Takes the rows out of a report that can't be built anew, since what they were made of has expired."""
+    table = ReportTable(lake, report.spec)
+    seen = table.read()
+    named, day = wanted.is_named_in(), report.spec.partition_by
+    days = set(seen.scan().filter(named).select(pl.col(day).unique()).collect(engine="streaming").to_series())
+    if days:
+        inputs, definitions = seen.recorded(INPUTS), seen.recorded(DEFINITION)
+        origins = {day: Origin(inputs[day], definitions[day]) for day in days}
+        table.replace(seen, origins, seen.scan(days).filter(~named).collect(engine="streaming"))
+        update_parquet_files(lake, report.spec)
 
 
 def _take_out(lake: Lake, day: date, wanted: Wanted) -> None:

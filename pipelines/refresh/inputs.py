@@ -3,33 +3,20 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
-from typing import Protocol
+from functools import cache, cached_property
 
 import polars as pl
 
 from lake.location import Lake
 from lake.table_spec import TableSpec
 from lake.table_version import TableVersion, open_version
+from pipelines.refresh.input import Input
+from pipelines.refresh.landing_days import inputs_of_landing
 from pipelines.refresh.site_frames import site_frames
 from pipelines.reports.all_reports import load_reports
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.report import SETTINGS, Report
 from sites import Site
-
-
-class Input(Protocol):
-    """A source of rows by day, as it was when it was opened."""
-
-    @property
-    def revisions(self) -> Mapping[date, int]:
-        """A number for each day that was ever written; it changes whenever the day's rows may have."""
-
-    def scan(self, days: Collection[date]) -> pl.LazyFrame:
-        """The rows of some days."""
-
-    def rows(self, day: date) -> int:
-        """How many rows a day has."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +50,16 @@ class Opened:
     def inputs(self, report: Report) -> Sequence[Input]:
         """What a report is built from, in its order. Raises LakeAway."""
         frames = site_frames(self.sites)
-        return [Settings(frames[name]) if name in SETTINGS else self.table(_specs()[name]) for name in report.inputs]
+        landing = self.landing if report.window.of_landing else {}
+        return [
+            Settings(frames[name]) if name in SETTINGS else landing.get(name) or self.table(_specs()[name])
+            for name in report.inputs
+        ]
+
+    @cached_property
+    def landing(self) -> Mapping[str, Input]:
+        """What is known of each day of landing, by the name of the input. Raises LakeAway."""
+        return inputs_of_landing(self.lake, self.table(EVENTS))
 
 
 @cache

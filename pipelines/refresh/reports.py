@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import polars as pl
 
@@ -12,8 +13,9 @@ from lake.parquet_files import update_parquet_files
 from lake.report_table import ReportTable
 from lake.table_metadata import is_report
 from lake.table_version import DEFINITION, INPUTS, Origin, TableVersion
-from pipelines.refresh.definition import code_of, number_of
-from pipelines.refresh.inputs import Input, Opened
+from pipelines.refresh.definition import captured_by, code_of, number_of
+from pipelines.refresh.input import Input
+from pipelines.refresh.inputs import Opened
 from pipelines.refresh.site_frames import settings_of
 from pipelines.reports.report import Report
 from pipelines.reports.window import Window
@@ -44,20 +46,20 @@ def stale_partitions(report: Report, opened: Opened) -> Stale:
 
 
 def build(
-    lake: Lake, report: Report, days: Collection[date], rebuild: bool = False, sites: Iterable[Site] = ()
+    lake: Lake, report: Report, days: Collection[date] | None, rebuild: bool = False, sites: Iterable[Site] = ()
 ) -> set[date]:
-    """Builds the partitions that these days have a part in; answers which.
+    """Builds the partitions that these days have a part in, or all with None; answers which.
 
     Those that are not stale are built only with `rebuild`. Raises TableConflict where others keep building the same
     ones, and LakeAway.
     """
     table = ReportTable(lake, report.spec)
     table.declare()
-    touched = {partition for day in days for partition in report.window.partitions(day)}
+    touched = None if days is None else {part for day in days for part in report.window.partitions(day)}
     built: set[date] = set()
     for attempt in range(_ATTEMPTS):
         try:
-            for partitions in _build(table, report, Opened(lake, sites), touched - built, rebuild):
+            for partitions in _build(table, report, Opened(lake, sites), touched, built, rebuild):
                 built |= partitions
             break
         except TableConflict:
@@ -69,14 +71,16 @@ def build(
 
 
 def _build(
-    table: ReportTable, report: Report, opened: Opened, touched: Set[date], rebuild: bool
+    table: ReportTable, report: Report, opened: Opened, touched: Set[date] | None, built: Set[date], rebuild: bool
 ) -> Iterator[Set[date]]:
-    """Builds partitions and yields them, some at a time."""
+    """Builds partitions that are not built yet and yields them, some at a time."""
     # Before the inputs: see ReportTable.replace.
     seen = table.read()
     inputs = opened.inputs(report)
     origins = _origins(report, opened)
-    wanted = touched & (origins.keys() if rebuild else _stale(seen, origins).all)
+    wanted = (origins.keys() if rebuild else _stale(seen, origins).all) - built
+    if touched is not None:
+        wanted &= touched
     for partitions in _groups(sorted(wanted), inputs, report.window):
         days = sorted({day for partition in partitions for day in report.window.days(partition)})
         rows = report.build(*(source.scan(days) for source in inputs))
@@ -100,7 +104,9 @@ def _origins(report: Report, opened: Opened) -> Mapping[date, Origin]:
 
 def definition_of(report: Report, sites: Iterable[Site]) -> int:
     """The number of a report's definition: its code, and what it uses of sites.toml."""
-    return number_of(code_of(report.build.__module__), *settings_of(report, sites))
+    build = report.build.func if isinstance(report.build, partial) else report.build
+    made_of = (code_of(build.__module__), captured_by(report.build), str((report.inputs, report.window)))
+    return number_of(*made_of, *settings_of(report, sites))
 
 
 def _inputs_number(window: Window, revisions: Sequence[Mapping[date, int]], partition: date) -> int:

@@ -1,5 +1,6 @@
 """What sites.toml says of goals and funnels, as the frames that reports are built from."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 import polars as pl
@@ -12,7 +13,7 @@ GOALS_SCHEMA = {
     "goal": pl.String(),
     "action": pl.String(),
     "page": pl.String(),
-    "properties": pl.List(pl.Struct({"name": pl.String(), "value": pl.String()})),
+    "properties": pl.String(),
 }
 FUNNELS_SCHEMA = {
     "site": pl.String(),
@@ -37,7 +38,7 @@ def site_frames(sites: Iterable[Site]) -> Mapping[str, pl.LazyFrame]:
             "goal": goal.name,
             "action": goal.action,
             "page": goal.page,
-            "properties": [{"name": name, "value": value} for name, value in goal.properties],
+            "properties": json.dumps(dict(goal.properties)),
         }
         for site in sites
         for goal in site.goals

@@ -9,10 +9,18 @@ from lake.table_spec import TableSpec
 from pipelines.reports.window import DAY, Window
 
 SITE_GOALS = "site_goals"
-"""The input that holds the goals of all sites, as sites.toml declares them: site, goal, action, page, properties."""
+"""The input that holds the goals of all sites, as sites.toml declares them: site, goal, action or page, properties.
+
+The other one of action and page is null; properties is a JSON object of texts.
+"""
 
 SITE_FUNNELS = "site_funnels"
 """The input that holds the funnels of all sites: site, funnel, step (1, 2, …), goal, window_days."""
+
+RAW_EVENTS = "raw_events"
+DEAD_LETTERS = "dead_letters"
+LANDED = (RAW_EVENTS, DEAD_LETTERS)
+"""Inputs of what was landed, by day of landing: all dead letters, and the raw events that `events` has taken in."""
 
 SETTINGS = (SITE_GOALS, SITE_FUNNELS)
 """Inputs that are no tables: what sites.toml says now. A change of it makes all days of the report anew."""
@@ -25,7 +33,7 @@ class Report:
     `build` takes one LazyFrame per name in `inputs` (`events`, other reports' tables, SETTINGS), in that order, and
     answers rows with the columns of `spec`, in any order of rows. It gets the rows of whole days: all of the window of
     each partition that is asked for, and maybe more. So what it says of a partition must follow from the rows of its
-    window alone. No I/O.
+    window alone. A window of days of landing has `events` and LANDED as inputs. No I/O.
     """
 
     spec: TableSpec

@@ -11,12 +11,14 @@ Unit = Literal["day", "week", "month"]
 class Window:
     """A table whose partitions are days, weeks or months, each named by its first day: Monday, or the 1st.
 
-    A partition is built from the days of its unit, and from so many days before and after it.
+    A partition is built from the days of its unit, and from so many days before and after it. Days are those of the
+    site on which events happened; with `of_landing` those on which they were landed, in UTC.
     """
 
     unit: Unit = "day"
     days_before: int = 0
     days_after: int = 0
+    of_landing: bool = False
 
     def start(self, day: date) -> date:
         """The first day of the unit that a day is in: the partition it belongs to."""

@@ -1,13 +1,20 @@
 """The number of a definition is another one exactly when other rows may follow from it."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from pipelines.refresh.definition import code_of, number_of
+from lake.table_spec import Column
+from pipelines.refresh.definition import captured_by, code_of, number_of
+from pipelines.refresh.reports import definition_of
+from pipelines.reports.all_reports import REPORTS
+from pipelines.reports.visits import visits_report
 
 REPORT = '''"""Counts."""
 from .counting import NAMES, count
@@ -90,6 +97,28 @@ def test_words_and_other_modules_do_not(package: Path, file: str, old: str, new:
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert number() == before
+
+
+def visits_of(*columns: str, among: pl.Expr, meaning: str = "which") -> Callable[..., pl.LazyFrame]:
+    return visits_report("own", "Own.", tuple(Column(name, pl.String(), meaning) for name in columns), among).build
+
+
+def test_what_a_factory_was_given_changes_it_and_words_do_not() -> None:
+    one = captured_by(visits_of("path", among=pl.col("pageviews") > 0))
+    assert captured_by(visits_of("path", among=pl.col("pageviews") > 1)) != one
+    assert captured_by(visits_of("page", among=pl.col("pageviews") > 0)) != one
+    assert captured_by(visits_of("path", among=pl.col("pageviews") > 0, meaning="another")) == one
+    assert captured_by(partial(visits_of, "path")) != captured_by(partial(visits_of, "page"))
+
+
+def test_another_process_finds_the_same_numbers() -> None:
+    code = (
+        "from pipelines.refresh.reports import definition_of; from pipelines.reports.all_reports import REPORTS; "
+        "print([definition_of(report, ()) for report in REPORTS])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert found.stdout.strip() == str([definition_of(report, ()) for report in REPORTS])
+    assert len({definition_of(report, ()) for report in REPORTS}) == len(REPORTS)
 
 
 def test_it_fits_into_a_transaction() -> None:

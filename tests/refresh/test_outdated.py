@@ -21,7 +21,7 @@ from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.report import Report
 from pipelines.reports.sessions import SESSIONS
-from pipelines.reports.sources import SOURCES
+from pipelines.reports.traffic import TRAFFIC
 from sites import Site
 from tests.refresh.landing import Landing
 from tests.reports.rows import DAY, NOON, SITE
@@ -67,7 +67,7 @@ def below(name: str) -> set[str]:
     return found - {name}
 
 
-@pytest.mark.parametrize("changed", [SESSIONS, SOURCES], ids=lambda report: report.name)
+@pytest.mark.parametrize("changed", [SESSIONS, TRAFFIC], ids=lambda report: report.name)
 def test_another_definition_makes_its_table_and_those_below_it_anew_and_no_other(
     lake: Lake, landing: Landing, changed: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,9 @@ import pytest
 from pipelines.reports.all_reports import ENTRY_POINT_GROUP, REPORTS, load_reports
 from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.errors import BadReport
+from pipelines.reports.report import LANDED
 from pipelines.reports.sources import SOURCES
+from pipelines.reports.window import Window
 
 OTHER = replace(SOURCES, spec=replace(SOURCES.spec, name="other"))
 TAKEN = SOURCES
@@ -17,6 +19,8 @@ CAPITALS = replace(SOURCES, spec=replace(SOURCES.spec, name="../Other"))
 UNKNOWN_INPUT = replace(OTHER, inputs=("events", "nowhere"))
 ABOVE = replace(OTHER, spec=replace(OTHER.spec, name="above"), inputs=("sessions", "other", "site_goals"))
 CIRCLE = replace(OTHER, inputs=("above",))
+BY_LANDING = replace(OTHER, inputs=("sessions",), window=Window(of_landing=True))
+LANDED_BY_DAY = replace(OTHER, inputs=("raw_events",))
 NO_INPUT = replace(OTHER, inputs=())
 KEY_WITHOUT_COLUMN = replace(OTHER, spec=replace(OTHER.spec, key=("site", "date", "campaign")))
 PARTITION_NO_DATE = replace(OTHER, spec=replace(OTHER.spec, partition_by="site"))
@@ -31,7 +35,7 @@ class Loaded(EntryPoint):
 
 
 def test_each_report_comes_after_its_inputs() -> None:
-    known = {EVENTS.name}
+    known = {EVENTS.name, *LANDED}
     for report in REPORTS:
         assert set(report.tables) <= known
         known.add(report.name)
@@ -71,6 +75,11 @@ def test_reports_that_are_built_from_each_other_in_a_circle_are_refused() -> Non
         ("TAKEN", "there already is a table 'sources'"),
         ("CAPITALS", "the name '../Other' is not of small letters, digits and _"),
         ("UNKNOWN_INPUT", "its input 'nowhere' is no table, or is built from it"),
+        ("LANDED_BY_DAY", "its input 'raw_events' is no table, or is built from it"),
+        (
+            "BY_LANDING",
+            "its inputs are ('sessions',), and by day of landing there are events, raw_events and dead_letters only",
+        ),
         ("NO_INPUT", "its inputs are (), no table among them"),
         ("KEY_WITHOUT_COLUMN", "its columns lack 'campaign', which its key or partition names"),
         ("PARTITION_NO_DATE", "its partition column 'site' is not a date"),

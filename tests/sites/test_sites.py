@@ -127,6 +127,16 @@ def test_sites_registered_at_once_are_all_kept(tmp_path: Path) -> None:
             SITE + '[[site.goal]]\nname = "g"\naction = "a"\nproperties = {n = 1}\n',
             "properties {'n': 1} must be a table",
         ),
+        (
+            SITE + '[[site.goal]]\nname = "g"\naction = "a"\nproperties = {\'a"b\' = "x"}\n',
+            "the property 'a\"b' can't be asked for",
+        ),
+        (
+            SITE
+            + '[[site.goal]]\nname = "g"\naction = "a"\n[[site.funnel]]\nname = "f"\nsteps = ["g", "g"]\n'
+            + "window_days = 31\n",
+            "window_days 31 must be a whole number from 1 to 30",
+        ),
         (SITE + '[[site.goal]]\nname = "g"\naction = "a"\n' * 2, "the goal 'g' is used twice"),
         (SITE + '[[site.funnel]]\nname = "f"\nsteps = ["a", "b"]\n', "steps names 'a', which is no goal"),
         (SITE + '[[site.funnel]]\nname = "f"\nsteps = ["a"]\n', "steps ['a'] must name at least two goals"),
