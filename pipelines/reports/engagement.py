@@ -18,10 +18,9 @@ def scroll_depth() -> pl.Expr:
     return _number("scrollDepth", at_most=100).cast(pl.Int32())
 
 
-def engaged_seconds(of: pl.Expr | None = None) -> pl.Expr:
-    """The engaged time of events together, to the millisecond; `of`: only of those for which this holds."""
-    engaged = pl.col("engaged_ms") if of is None else pl.col("engaged_ms").filter(of)
-    return seconds(engaged.sum())
+def engaged_seconds() -> pl.Expr:
+    """The engaged time of events together, to the millisecond."""
+    return seconds(pl.col("engaged_ms").sum())
 
 
 def seconds(milliseconds: pl.Expr) -> pl.Expr:

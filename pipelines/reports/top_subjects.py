@@ -18,23 +18,27 @@ def build(events: pl.LazyFrame) -> pl.LazyFrame:
 
     Of those with equally many events all are in or none is: so what is in follows from the counts alone.
     """
+    # Ids that are all different would fill the memory: a number stands for them until they are few.
+    number = pl.struct("subject_type", "subject_id", "action").hash()
     of_subjects = (
         of_people(events)
         .filter(pl.col("subject_id").is_not_null())
         .select("site", "subject_id", "action", "visitor_id", pl.col("subject_type").fill_null(""), date="event_date")
+        .with_columns(_number=number)
     )
-    site_and_date = ("site", "date")
-    rank = pl.col("events").rank("max", descending=True).over(site_and_date)
-    ranked = of_subjects.group_by(_SUBJECT).agg(events=pl.len()).with_columns(_listed=rank <= MOST)
-    listed = ranked.filter("_listed").drop("_listed")
-    visitors = of_subjects.join(listed, on=_SUBJECT, how="semi").group_by(_SUBJECT).agg(visitors=distinct("visitor_id"))
-    rest = ranked.filter(~pl.col("_listed")).group_by(site_and_date).agg(pl.col("events").sum())
+    rank = pl.col("events").rank("max", descending=True).over("site", "date")
+    ranked = of_subjects.group_by("site", "date", "_number").agg(events=pl.len()).with_columns(_is_listed=rank <= MOST)
+    listed = (
+        of_subjects.join(ranked.filter("_is_listed"), on=("site", "date", "_number"), how="semi")
+        .group_by(_SUBJECT)
+        .agg(events=pl.len(), visitors=distinct("visitor_id"))
+    )
+    others = ranked.filter(~pl.col("_is_listed")).group_by("site", "date").agg(pl.col("events").sum())
     nothing = pl.lit("")
-    rows = [
-        listed.join(visitors, on=_SUBJECT, how="left"),
-        rest.with_columns(subject_type=nothing, subject_id=nothing, action=nothing, visitors=pl.lit(None, pl.Int64())),
-    ]
-    return shaped(pl.concat([shaped(part, TOP_SUBJECTS.spec) for part in rows]), TOP_SUBJECTS.spec)
+    of_others = others.with_columns(
+        subject_type=nothing, subject_id=nothing, action=nothing, visitors=pl.lit(None, pl.Int64())
+    )
+    return pl.concat([shaped(rows, TOP_SUBJECTS.spec) for rows in (listed, of_others)])
 
 
 TOP_SUBJECTS = Report(

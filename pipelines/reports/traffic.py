@@ -4,7 +4,7 @@ import polars as pl
 
 from lake.table_spec import Column, TableSpec
 from pipelines.reports.engagement import ENGAGEMENT, engaged_seconds
-from pipelines.reports.people import with_by_bot
+from pipelines.reports.people import distinct, with_by_bot
 from pipelines.reports.report import Report, shaped
 from pipelines.reports.visits import SITE_AND_DATE, visit_sums
 
@@ -13,30 +13,33 @@ _OF_VISITS = ("visits", "bounces", "visit_seconds")
 
 def build(events: pl.LazyFrame, sessions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per site and day that has any event; every event is counted in it, once."""
-    by_bot, viewed, engaged = pl.col("by_bot"), pl.col("action") == "pageview", pl.col("action") == ENGAGEMENT
+    engaged = pl.col("action") == ENGAGEMENT
     happened = (
         with_by_bot(events)
-        .group_by("site", date="event_date")
+        .group_by("site", "by_bot", date="event_date")
         .agg(
-            visitors=_distinct_visitors(~by_bot),
-            pageviews=(~by_bot & viewed).sum(),
-            events=(~by_bot & ~engaged).sum(),
-            bot_visitors=_distinct_visitors(by_bot),
-            bot_pageviews=(by_bot & viewed).sum(),
-            bot_events=by_bot.sum(),
-            engagements=(~by_bot & engaged).sum(),
-            engaged_seconds=engaged_seconds(~by_bot),
+            visitors=distinct("visitor_id"),
+            pageviews=(pl.col("action") == "pageview").sum(),
+            events=pl.len(),
+            engagements=engaged.sum(),
+            engaged_seconds=engaged_seconds(),
         )
     )
-    visited = sessions.filter(~pl.col("is_bot")).group_by("site", date="session_date").agg(**visit_sums())
-    counted = happened.join(visited.select("site", "date", *_OF_VISITS), on=("site", "date"), how="left").with_columns(
-        pl.col(_OF_VISITS).fill_null(0)
+    counted = happened.group_by("site", "date").agg(
+        *(_of(~pl.col("by_bot"), count) for count in ("visitors", "pageviews", "engagements", "engaged_seconds")),
+        _of(~pl.col("by_bot"), "events") - _of(~pl.col("by_bot"), "engagements"),
+        *(_of(pl.col("by_bot"), count).name.prefix("bot_") for count in ("visitors", "pageviews", "events")),
     )
-    return shaped(counted, TRAFFIC.spec)
+    visited = sessions.filter(~pl.col("is_bot")).group_by("site", date="session_date").agg(**visit_sums())
+    with_visits = counted.join(
+        visited.select("site", "date", *_OF_VISITS), on=("site", "date"), how="left"
+    ).with_columns(pl.col(_OF_VISITS).fill_null(0))
+    return shaped(with_visits, TRAFFIC.spec)
 
 
-def _distinct_visitors(of: pl.Expr) -> pl.Expr:
-    return pl.col("visitor_id").filter(of).drop_nulls().hash().n_unique()
+def _of(whom: pl.Expr, count: str) -> pl.Expr:
+    """What was counted of people or of bots; 0 where there is none of them."""
+    return pl.col(count).filter(whom).sum()
 
 
 TRAFFIC = Report(
