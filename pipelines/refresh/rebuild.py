@@ -44,7 +44,8 @@ def rebuild_days(
         rebuild(lake, of_month, time_zones)
         for place, report in enumerate(reports, 1):
             tell(done + place, total, f"{month}: {report.name}")
-            build(lake, report, of_month, rebuild=True, sites=sites)
+            by_landing = report.window.of_landing
+            build(lake, report, None if by_landing else of_month, rebuild=not by_landing, sites=sites)
     tell(total, total, "Done")
     return days
 

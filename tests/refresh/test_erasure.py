@@ -15,11 +15,12 @@ from polars.testing import assert_frame_equal
 
 from lake.audit import audit
 from lake.erasure import Wanted, read_digest_key
-from lake.events_table import EventsTable
+from lake.events_table import EventsTable, taken_in
 from lake.location import Lake
 from lake.maintenance import compact
 from lake.raw import open_landed, scan_dead_letters, scan_raw_events
 from lake.removals import read_removals
+from lake.retention import expire
 from lake.table_version import open_version
 from pipelines.refresh.balance import balance
 from pipelines.refresh.behind import days_behind
@@ -28,9 +29,14 @@ from pipelines.refresh.events import rebuild, take_in
 from pipelines.refresh.reports import build
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
+from pipelines.reports.conversions import CONVERSIONS
+from pipelines.reports.people_weekly import PEOPLE_WEEKLY
+from pipelines.reports.quality import QUALITY
+from sites import Goal
 from tests.refresh.landing import Landing
 from tests.refresh.traces import traces
 from tests.reports.rows import DAY, NOON, SITE
+from tests.reports.site_settings import site
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -155,9 +161,34 @@ def test_a_site_is_erased_and_the_others_stay(lake: Lake, landing: Landing, tmp_
     assert scan_raw_events(lake).collect()["site"].unique().to_list() == [SITE]
     assert scan_dead_letters(lake).collect().height == 1
     for report in REPORTS:
-        assert set(open_version(lake, report.spec).scan().collect()["site"]) <= {SITE}
+        assert set(open_version(lake, report.spec).scan().collect()["site"]) <= {SITE, ""}
     assert [trace for trace in traces(tmp_path, gone) if "_delta_log" not in trace] == []
     assert_all_adds_up(lake)
+
+
+def test_a_site_is_erased_from_days_of_landing_that_cant_be_made_anew(lake: Lake, landing: Landing) -> None:
+    landing.land(visit(OTHER), visit(WHO, site="gone.example"), dead_letter(b"x", site="gone.example"))
+    refresh(lake)
+    expire(lake, "event", NEXT_DAY, taken_in=taken_in(open_version(lake, EVENTS)), now=NOW)
+    erased(lake, Wanted(site="gone.example"))
+    quality = open_version(lake, QUALITY.spec).scan().collect()
+    assert quality.select("site", "landed").rows() == [(SITE, 1)]
+    assert days_behind(lake, REPORTS, {}) == set()
+
+
+def test_a_user_is_erased_from_goals_that_were_reached_and_from_the_week(
+    lake: Lake, landing: Landing, tmp_path: Path
+) -> None:
+    sites = [site(Goal("sale", action="sale"))]
+    for who in (USER, OTHER):
+        landing.land(visit(who, user_id=who, action="sale"))
+    take_in(lake, {})
+    for report in REPORTS:
+        build(lake, report, None, sites=sites)
+    erase(lake, Wanted(user_id=USER), digest_key=KEY, reports=REPORTS, sites=sites, now=NOW)
+    assert traces(tmp_path, USER) == []
+    assert open_version(lake, CONVERSIONS.spec).scan().collect()["user_id"].to_list() == [OTHER]
+    assert open_version(lake, PEOPLE_WEEKLY.spec).scan().collect()["person"].to_list() == [OTHER]
 
 
 def test_a_site_narrows_a_visitor(lake: Lake, landing: Landing) -> None:

@@ -41,6 +41,7 @@ def lake(tmp_path: Path) -> Lake:
     landing = Landing(lake)
     landing.land(*({"visitor_id": who, "url": f"https://example.com/{who}"} for who in ("ann", "bob", "eve")))
     landing.land({"visitor_id": "ann", "occurred_at": after(5), "url": "https://example.com/"})
+    landing.land({"kind": "dead_letter", "reason": "not_json"})
     take_in(lake, {})
     for report in REPORTS:
         build(lake, report, [DAY])
