@@ -1,17 +1,28 @@
 """Deletes runs that nobody will ask for any more: a busy home makes two thousand a day."""
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
-KEPT = timedelta(days=7)
-"""How long a run is kept that failed, or that a person started."""
 
-AUTOMATIC_KEPT = timedelta(days=1)
-"""How long a run is kept that a sensor or schedule started and that went well."""
+@dataclass(frozen=True)
+class Kept:
+    """How long finished runs are kept, and how many at most: a run of all tables takes about a megabyte."""
+
+    age: timedelta
+    runs: int
+
+
+AUTOMATIC = Kept(timedelta(days=1), 100)
+"""Runs that a sensor or schedule started and that went well."""
+
+OTHERS = Kept(timedelta(days=7), 300)
+"""Runs that failed, or that a person started."""
 
 
 def delete_old_runs(instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey], now: datetime) -> int:
@@ -21,18 +32,22 @@ def delete_old_runs(instance: dg.DagsterInstance, assets: Iterable[dg.AssetKey],
     """
     needed = {run_id for asset in assets for run_id in _last_builders(instance, asset)}
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-    old = instance.get_run_records(dg.RunsFilter(statuses=finished, created_before=now - AUTOMATIC_KEPT))
-    deleted = [
-        record.dagster_run.run_id
-        for record in old
-        if record.dagster_run.run_id not in needed
-        and (_is_automatic(record.dagster_run) or now - record.create_timestamp > KEPT)
-    ]
+    newest_first = instance.get_run_records(dg.RunsFilter(statuses=finished))
+    deleted = [run_id for run_id in _past_their_time(newest_first, now) if run_id not in needed]
     for run_id in deleted:
         instance.delete_run(run_id)
         instance.compute_log_manager.delete_logs(prefix=[run_id])
     _delete_check_results(instance, deleted)
     return len(deleted)
+
+
+def _past_their_time(newest_first: Iterable[dg.RunRecord], now: datetime) -> Iterator[str]:
+    counted: Counter[Kept] = Counter()
+    for record in newest_first:
+        kept = AUTOMATIC if _is_automatic(record.dagster_run) else OTHERS
+        counted[kept] += 1
+        if counted[kept] > kept.runs or now - record.create_timestamp > kept.age:
+            yield record.dagster_run.run_id
 
 
 def _is_automatic(run: dg.DagsterRun) -> bool:

@@ -1,6 +1,6 @@
 """Checks of tables of days: each looks at the days of its run, or at the latest month where it runs on its own."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -11,6 +11,8 @@ from dagster_project.table_asset import REFRESH_POOL
 from lake.table_spec import TableSpec
 from lake.table_version import open_version
 from pipelines.refresh.balance import repeated_keys
+
+KEY_IS_UNIQUE = "key_is_unique"
 
 _SHOWN = 20
 
@@ -36,24 +38,55 @@ def table_check(
     return check
 
 
-def key_check(spec: TableSpec, *, blocking: bool) -> dg.AssetChecksDefinition:
-    """Whether each key of a table names one row."""
+def key_check(spec: TableSpec) -> dg.AssetChecksDefinition:
+    """Whether each key of a table names one row. No table is built from days of it where one does not."""
+    return table_check(
+        spec.name,
+        KEY_IS_UNIQUE,
+        _says(spec),
+        blocking=True,
+        look=lambda lake, days: _look_for_repeated_keys(lake, spec, days),
+    )
 
-    def look(lake: LakeResource, days: Sequence[date]) -> dg.AssetCheckResult:
-        repeated = repeated_keys(open_version(lake.lake, spec), days)
-        metadata: dict[str, dg.RawMetadataValue] = {"days": len(days), "repeated keys": repeated.count}
-        if repeated.nth > 1:
-            metadata["looked at"] = f"every {repeated.nth}th key"
-        if repeated.count:
-            metadata["where"] = where(repeated.by_site)
-            metadata["which"] = _query(lake.lake.table_uri(spec.name), spec, {day for _, day in repeated.by_site})
-        return dg.AssetCheckResult(
-            passed=repeated.count == 0,
-            description=f"{repeated.count:,} keys name more than one row." if repeated.count else None,
-            metadata=metadata,
-        )
 
-    return table_check(spec.name, "key_is_unique", f"One row per {', '.join(spec.key)}.", blocking=blocking, look=look)
+def key_checks(specs: Sequence[TableSpec]) -> dg.AssetChecksDefinition:
+    """The same of tables that no other is made of, as one step: each step of a run costs as much as a small table."""
+
+    @dg.multi_asset_check(
+        name="keys_are_unique",
+        specs=[dg.AssetCheckSpec(KEY_IS_UNIQUE, asset=spec.name, description=_says(spec)) for spec in specs],
+        pool=REFRESH_POOL,
+        can_subset=True,
+    )
+    def checks(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        days = days_of_run(context.run.tags, context.instance.get_dynamic_partitions(str(DAYS.name)))
+        selected = {key.asset_key for key in context.selected_asset_check_keys}
+        for spec in specs:
+            if dg.AssetKey(spec.name) in selected:
+                yield _look_for_repeated_keys(lake, spec, days)
+
+    return checks
+
+
+def _says(spec: TableSpec) -> str:
+    return f"One row per {', '.join(spec.key)}."
+
+
+def _look_for_repeated_keys(lake: LakeResource, spec: TableSpec, days: Sequence[date]) -> dg.AssetCheckResult:
+    repeated = repeated_keys(open_version(lake.lake, spec), days)
+    metadata: dict[str, dg.RawMetadataValue] = {"days": len(days), "repeated keys": repeated.count}
+    if repeated.nth > 1:
+        metadata["looked at"] = f"every {repeated.nth}th key"
+    if repeated.count:
+        metadata["where"] = where(repeated.by_site)
+        metadata["which"] = _query(lake.lake.table_uri(spec.name), spec, {day for _, day in repeated.by_site})
+    return dg.AssetCheckResult(
+        asset_key=spec.name,
+        check_name=KEY_IS_UNIQUE,
+        passed=repeated.count == 0,
+        description=f"{repeated.count:,} keys name more than one row." if repeated.count else None,
+        metadata=metadata,
+    )
 
 
 def where(counts: Mapping[tuple[str, date], int]) -> dg.TableMetadataValue:

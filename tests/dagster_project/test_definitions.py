@@ -13,7 +13,7 @@ from dagster_project.days import DAYS
 from dagster_project.definitions import defs
 from dagster_project.defs.reports.assets import report_asset
 from dagster_project.lake_resource import LakeResource
-from dagster_project.table_check import key_check
+from dagster_project.table_check import key_checks
 from pipelines.reports.all_reports import REPORTS, load_reports
 from pipelines.reports.clean_events import EVENTS
 from tests.dagster_project.snapshot import FILE, snapshot
@@ -69,7 +69,7 @@ def test_a_report_of_another_package_gets_its_asset_and_its_check() -> None:
     report = load_reports([installed])[-1]
     other = dg.Definitions(
         assets=[report_asset(report)],
-        asset_checks=[key_check(report.spec, blocking=False)],
+        asset_checks=[key_checks([report.spec])],
         resources={"lake": LakeResource(uri="lake", sites_file="sites.toml")},
     )
     assert graph(other)["hits"] == {"events"}

