@@ -213,7 +213,7 @@ def test_some_days_in_any_order_are_what_a_rebuild_makes() -> None:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=5)
 @given(st.lists(st.lists(event, min_size=1, max_size=8), min_size=1, max_size=4), st.integers(0, 2**32))
 def test_any_days_in_any_order_are_what_a_rebuild_makes(drawn: list[list[Mapping[str, Any]]], seed: int) -> None:
     numbers = iter(range(1_000))
