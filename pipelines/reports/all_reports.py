@@ -17,6 +17,7 @@ from pipelines.reports.errors import BadReport
 from pipelines.reports.exit_pages import EXIT_PAGES
 from pipelines.reports.funnels import FUNNELS
 from pipelines.reports.goals import GOALS
+from pipelines.reports.hits import HITS
 from pipelines.reports.languages import LANGUAGES
 from pipelines.reports.locations import LOCATIONS
 from pipelines.reports.pages import PAGES
@@ -37,9 +38,10 @@ _VISITORS = (LOCATIONS, LANGUAGES, DEVICES)
 _ACTIONS = (ACTIONS, TOP_SUBJECTS)
 _PEOPLE = (PEOPLE_DAILY, PEOPLE_WEEKLY, VISITORS_WEEKLY, VISITORS_MONTHLY, RETENTION)
 _GOALS = (CONVERSIONS, GOALS, FUNNELS)
+_QUERIES = (HITS,)
 _LANDING = (QUALITY, DEAD_LETTERS_DAILY)
 
-REPORTS = (*_DAYS, *_VISITORS, *_ACTIONS, *_PEOPLE, *_GOALS, *_LANDING)
+REPORTS = (*_DAYS, *_VISITORS, *_ACTIONS, *_PEOPLE, *_GOALS, *_QUERIES, *_LANDING)
 
 ENTRY_POINT_GROUP = "logektor.reports"
 

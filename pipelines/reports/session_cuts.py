@@ -18,22 +18,30 @@ _ORDER = ("_who", "event_date", "occurred_at", "kafka_partition", "kafka_offset"
 def cut(events: pl.LazyFrame) -> pl.LazyFrame:
     """One row per session: what its events add up to, and which rows say more of it.
 
-    `events` have their number in the column `row`. The answer has session_number (1 for the first session of a
-    visitor's day), entry_row, first_view_row and last_view_row (these two null without page view), started_at,
-    ended_at, pageviews, events (interactive ones), engaged_ms.
+    `events` have their number in the column `row`. The answer has session (a number), session_number (1 for the first
+    session of a visitor's day), entry_row, first_view_row and last_view_row (these two null without page view),
+    started_at, ended_at, pageviews, events (interactive ones), engaged_ms.
+    """
+    return totals(in_sessions(events.filter(~pl.col("action").is_in(PASSIVE_ACTIONS) | _says_engaged)))
+
+
+def in_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
+    """The events that belong to a session, in order: `row`, the number `session`, and what `totals` adds up.
+
+    A passive one belongs to the session it follows.
     """
     # Polars' streaming engine takes twice the time to sort.
-    in_order = _narrow(events).map_batches(lambda rows: rows.sort(_ORDER))
-    return _totals(_numbered(in_order))
+    return _numbered(_narrow(events).map_batches(lambda rows: rows.sort(_ORDER)))
+
+
+_says_engaged = pl.col("engaged_ms").is_not_null()
 
 
 def _narrow(events: pl.LazyFrame) -> pl.LazyFrame:
-    """Interactive events and engagements. Sorting codes instead of the texts takes a twentieth of the time."""
+    """Events of visitors. Sorting codes instead of the texts takes a twentieth of the time."""
     who = _code("site").cast(pl.UInt64) * 2**32 + _code("visitor_id")
     action = pl.col("action")
-    return events.filter(
-        pl.col("visitor_id").is_not_null(), ~action.is_in(PASSIVE_ACTIONS) | pl.col("engaged_ms").is_not_null()
-    ).select(
+    return events.filter(pl.col("visitor_id").is_not_null()).select(
         "row",
         "event_date",
         "occurred_at",
@@ -52,7 +60,7 @@ def _code(name: str) -> pl.Expr:
 
 
 def _numbered(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `_session` and session_number to rows in order.
+    """Adds `session` and session_number to rows in order.
 
     What comes before the first interactive event of a visitor's day is in no session, and left out.
     """
@@ -60,7 +68,7 @@ def _numbered(rows: pl.LazyFrame) -> pl.LazyFrame:
     day = pl.any_horizontal(visitor_day != visitor_day.shift()).fill_null(True).cum_sum()
     at = pl.col("occurred_at")
     first_of_day = (pl.col("_day") != pl.col("_day").shift()).fill_null(True)
-    before_day = pl.when(first_of_day).then(pl.col("_session") - 1).forward_fill()
+    before_day = pl.when(first_of_day).then(pl.col("session") - 1).forward_fill()
     idle = at - _last_active(at).shift() > IDLE
     # Whole days since the visitor came: a session that is cut for its age goes on as the next one.
     age = (at - pl.when("_came").then(at).forward_fill()).dt.total_days()
@@ -69,8 +77,8 @@ def _numbered(rows: pl.LazyFrame) -> pl.LazyFrame:
         rows.with_columns(_day=day)
         .filter(_last_active(pl.col("_day")) == pl.col("_day"))
         .with_columns(_came=pl.col("_active") & (first_of_day | idle))
-        .with_columns(_session=begins.cum_sum())
-        .with_columns(session_number=pl.col("_session") - before_day)
+        .with_columns(session=begins.cum_sum())
+        .with_columns(session_number=pl.col("session") - before_day)
     )
 
 
@@ -79,9 +87,10 @@ def _last_active(value: pl.Expr) -> pl.Expr:
     return pl.when("_active").then(value).forward_fill()
 
 
-def _totals(rows: pl.LazyFrame) -> pl.LazyFrame:
+def totals(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per session of rows as `in_sessions` answers them; columns as those of `cut`."""
     active, viewed = pl.col("_active"), pl.when("_viewed")
-    return rows.group_by("_session").agg(
+    return rows.group_by("session").agg(
         session_number=pl.col("session_number").first(),
         entry_row=pl.col("row").first(),
         first_view_row=viewed.then("row").first(ignore_nulls=True),
