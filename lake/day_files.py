@@ -35,12 +35,12 @@ class DayFiles:
 
     def write(self, rows: pl.DataFrame) -> None:
         """Writes rows of any days. Raises OSError."""
-        for (day,), rows_of_day in (
-            rows.select(list(self._spec.schema))
-            .partition_by(self._spec.partition_by, include_key=False, as_dict=True)
-            .items()
-        ):
-            self._write_day(day, rows_of_day)
+        rows = rows.select(list(self._spec.schema))
+        days = rows[self._spec.partition_by].unique().sort()
+        for day in days:
+            # Most often there is one day, and nothing to copy.
+            of_day = rows if len(days) == 1 else rows.filter(pl.col(self._spec.partition_by) == day)
+            self._write_day(day, of_day.drop(self._spec.partition_by))
 
     def _write_day(self, day: date, rows: pl.DataFrame) -> None:
         if not rows[_SORTED_BY].is_sorted():

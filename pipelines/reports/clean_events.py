@@ -9,7 +9,7 @@ from lake.table_spec import Column, TableSpec
 from pipelines.reports.acquisition import OF_URL, click_id, with_acquisition
 from pipelines.reports.addresses import host, parameter, path, query
 from pipelines.reports.distinct_values import with_each_distinct
-from pipelines.reports.engagement import engaged_ms, scroll_depth
+from pipelines.reports.engagement import with_engagement
 from pipelines.reports.report import shaped
 from pipelines.reports.user_agents import agent
 
@@ -86,10 +86,8 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
     local = rows.select(_LANDED).with_columns(
         event_date=local_date(pl.col("occurred_at"), time_zones),
         event_hour=local_hour(pl.col("occurred_at"), time_zones),
-        engaged_ms=engaged_ms(),
-        scroll_depth=scroll_depth(),
     )
-    return local.map_batches(_read_addresses_and_agents, schema=EVENTS.schema, streamable=True)
+    return with_engagement(local).map_batches(_read_addresses_and_agents, schema=EVENTS.schema, streamable=True)
 
 
 def _read_addresses_and_agents(rows: pl.DataFrame) -> pl.DataFrame:

@@ -32,4 +32,7 @@ def with_each_distinct(
     `follow`: columns that follow from those, so that any row's value will do; `add` is given them too.
     """
     distinct = rows.select(*columns, *follow).unique(columns, keep="any")
-    return rows.join(add(distinct).drop(follow), on=columns, how="left", nulls_equal=True, maintain_order="left")
+    # Without their other columns, which a join would copy.
+    keys = rows.select(columns)
+    added = keys.join(add(distinct).drop(follow), on=columns, how="left", nulls_equal=True, maintain_order="left")
+    return rows.with_columns(added.drop(columns).get_columns())

@@ -8,14 +8,15 @@ _LONGEST_MS = 86_400_000
 """A day: who sends more has a broken clock."""
 
 
-def engaged_ms() -> pl.Expr:
-    """Milliseconds that a page was in view and focused since its last engagement; null for all other events."""
-    return _number("engagedMs", at_most=_LONGEST_MS).cast(pl.Int64())
+def with_engagement(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds to rows with action and properties what engagements say; it is null for all other events.
 
-
-def scroll_depth() -> pl.Expr:
-    """The deepest part of the page seen so far, in per cent of its height; null for all other events."""
-    return _number("scrollDepth", at_most=100).cast(pl.Int32())
+    engaged_ms: milliseconds that a page was in view and focused since its last engagement. scroll_depth: the deepest
+    part of the page seen so far, in per cent of its height. What is no number, or out of its bounds, is null.
+    """
+    return rows.with_columns(engaged_ms=_number("engagedMs"), scroll_depth=_number("scrollDepth")).with_columns(
+        _bounded("engaged_ms", _LONGEST_MS).cast(pl.Int64()), _bounded("scroll_depth", 100).cast(pl.Int32())
+    )
 
 
 def engaged_seconds() -> pl.Expr:
@@ -29,8 +30,10 @@ def seconds(milliseconds: pl.Expr) -> pl.Expr:
     return (milliseconds / 1000).round(3)
 
 
-def _number(name: str, at_most: int) -> pl.Expr:
-    """A property as a whole number; null where it is none or out of its bounds. Only engagements are parsed."""
+def _number(name: str) -> pl.Expr:
     properties = pl.when(pl.col("action") == ENGAGEMENT).then("properties")
-    value = properties.str.json_path_match(f"$.{name}").cast(pl.Float64(), strict=False).round()
-    return pl.when(value.is_between(0, at_most)).then(value)
+    return properties.str.json_path_match(f"$.{name}").cast(pl.Float64(), strict=False).round()
+
+
+def _bounded(name: str, at_most: int) -> pl.Expr:
+    return pl.when(pl.col(name).is_between(0, at_most)).then(name)
