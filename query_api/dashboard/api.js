@@ -15,11 +15,12 @@ const pathOf = (path, parameters) => {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 
-async function get(path, parameters = {}) {
+async function ask(path, request = {}) {
   let response;
   try {
-    response = await fetch(pathOf(path, parameters), {
-      headers: { Accept: "application/json" },
+    response = await fetch(path, {
+      ...request,
+      headers: { Accept: "application/json", ...request.headers },
       signal: AbortSignal.timeout(PATIENCE),
     });
   } catch {
@@ -33,18 +34,21 @@ async function get(path, parameters = {}) {
   return answer;
 }
 
+const get = (path, parameters = {}) => ask(pathOf(path, parameters));
+
 export const sites = async () => (await get("/api/sites")).sites;
 export const reports = async () => (await get("/api/reports")).reports;
+export const report = (name, parameters) => get(`/api/reports/${name}`, parameters);
+export const realtime = (site) => get("/api/realtime", { site });
+export const events = async (site, limit) => (await get("/api/events", { site, limit })).events;
+export const deadLetters = (site, reason) => get("/api/dead_letters", { site, reason });
 
-// A report that was not built yet has no rows.
-export async function report(name, parameters) {
-  try {
-    return await get(`/api/reports/${name}`, parameters);
-  } catch (error) {
-    if (error.code === "no_such_report") return { report: name, columns: [], rows: [], next: null };
-    throw error;
-  }
-}
+export const stats = (query) =>
+  ask("/api/v2/query", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(query),
+  });
 
 export async function everyRow(name, parameters) {
   const rows = [];

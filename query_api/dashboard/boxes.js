@@ -1,125 +1,60 @@
-// The ranked tables: pages, sources, actions.
+// The boxes of ranked rows below the chart, and the tabs of each. The first metric ranks and draws the bars.
 
-import * as api from "./api.js";
-import { element, redraw, unseen } from "./elements.js";
-import { NONE, count } from "./numbers.js";
+const VISITS = ["visitors", "visits"];
 
-const FIRST_ROWS = 10;
-const MORE_ROWS = 40;
-
-// labels: the columns that name a row; values: the columns of numbers, the first one ranks and draws the bars.
+// report: whose own files hold the same by day; where there is none, files are made of the answer.
 export const BOXES = [
   {
-    report: "pages",
-    title: "Top pages",
-    labels: [{ column: "path", title: "Page" }],
-    values: [
-      { column: "visitors", title: "Visitors" },
-      { column: "pageviews", title: "Views" },
-    ],
-    empty: "No page was viewed in this range.",
-  },
-  {
-    report: "sources",
+    name: "sources",
     title: "Sources",
-    labels: [
-      { column: "source", title: "Source" },
-      { column: "channel", title: "Channel", quiet: true },
-    ],
-    values: [
-      { column: "visitors", title: "Visitors" },
-      { column: "visits", title: "Visits" },
-    ],
     empty: "No visit began in this range.",
+    tabs: [
+      { title: "Source", dimension: "visit:source", metrics: VISITS, report: "sources" },
+      { title: "Channel", dimension: "visit:channel", metrics: VISITS, report: "sources" },
+      { title: "Referrer", dimension: "visit:referrer", metrics: VISITS },
+      { title: "Campaign", dimension: "visit:utm_campaign", metrics: VISITS, report: "campaigns" },
+    ],
   },
   {
-    report: "actions",
+    name: "pages",
+    title: "Pages",
+    empty: "No page was viewed in this range.",
+    tabs: [
+      { title: "Top", dimension: "event:page", metrics: ["visitors", "pageviews"], report: "pages" },
+      { title: "Entry", dimension: "visit:entry_page", metrics: ["visits", "bounce_rate"], report: "entry_pages" },
+      { title: "Exit", dimension: "visit:exit_page", metrics: ["visits", "bounce_rate"], report: "exit_pages" },
+    ],
+  },
+  {
+    name: "places",
+    title: "Places",
+    empty: "No visit began in this range.",
+    tabs: [{ title: "Country", dimension: "visit:country", metrics: VISITS, report: "locations" }],
+  },
+  {
+    name: "devices",
+    title: "Devices",
+    empty: "No visit began in this range.",
+    tabs: [
+      { title: "Browser", dimension: "visit:browser", metrics: VISITS, report: "devices" },
+      { title: "System", dimension: "visit:os", metrics: VISITS, report: "devices" },
+      { title: "Size", dimension: "visit:device", metrics: VISITS, report: "devices" },
+    ],
+  },
+  {
+    name: "goals",
+    title: "Goals",
+    empty: "No goal was reached in this range. Goals are declared in sites.toml.",
+    tabs: [
+      { title: "Goal", dimension: "event:goal", metrics: ["visitors", "events", "conversion_rate"], report: "goals" },
+    ],
+  },
+  {
+    name: "actions",
     title: "Actions: who did what to what",
-    labels: [
-      { column: "object_type", title: "Who" },
-      { column: "action", title: "Did" },
-      { column: "subject_type", title: "To what" },
-    ],
-    values: [
-      { column: "events", title: "Events" },
-      { column: "visitors", title: "Visitors" },
-    ],
     empty: "Nothing happened in this range.",
-    wide: true,
+    tabs: [
+      { title: "Who did what", dimension: "event:name", metrics: ["events", "visitors"], report: "actions" },
+    ],
   },
 ];
-
-const parametersOf = (box, range, limit) => ({ ...range, per: "range", order: `-${box.values[0].column}`, limit });
-
-export const fetchBox = (box, range, rows) => api.report(box.report, parametersOf(box, range, rows));
-
-export function makeBox(box, onMore) {
-  const title = element("h2", { id: `${box.report}-title` }, box.title);
-  const table = element("table", { "aria-labelledby": `${box.report}-title` });
-  const files = element("p", { class: "files" });
-  const more = element("button", { type: "button", class: "more", hidden: true, onclick: onMore }, "Show more");
-  const foot = element("div", { class: "box-foot" }, more, files);
-  const frame = element("section", { class: box.wide ? "card box wide" : "card box", "data-report": box.report });
-  frame.append(title, table, foot);
-  return { box, frame, table, files, more, rows: FIRST_ROWS };
-}
-
-export const showMore = (made) => {
-  made.rows += MORE_ROWS;
-};
-
-export function drawBox(made, answer, range) {
-  const { box, table, files, more } = made;
-  redraw(table, head(box), body(box, answer.rows));
-  for (const row of table.tBodies[0].rows) row.style.setProperty("--share", row.dataset.share);
-  more.hidden = answer.next === null;
-  redraw(files, ...fileLinks(box.report, box.title, range));
-}
-
-export function fileLinks(report, title, range) {
-  return [
-    unseen(`${title} by day, as a file: `),
-    element("a", { href: api.fileAddress(report, "csv", range), download: true }, "CSV"),
-    " ",
-    element("a", { href: api.fileAddress(report, "parquet", range), download: true }, "Parquet"),
-  ];
-}
-
-function head(box) {
-  return element(
-    "thead",
-    {},
-    element(
-      "tr",
-      {},
-      ...box.labels.map((label) => element("th", { scope: "col", class: label.quiet ? "quiet" : null }, label.title)),
-      ...box.values.map((value, index) =>
-        element("th", { scope: "col", class: index === 0 ? "number first" : "number" }, value.title),
-      ),
-    ),
-  );
-}
-
-function body(box, rows) {
-  if (!rows.length) {
-    const columns = box.labels.length + box.values.length;
-    return element("tbody", {}, element("tr", { class: "empty" }, element("td", { colspan: columns }, box.empty)));
-  }
-  const most = Math.max(...rows.map((row) => row[box.values[0].column])) || 1;
-  return element("tbody", {}, ...rows.map((row) => line(box, row, row[box.values[0].column] / most)));
-}
-
-function line(box, row, share) {
-  return element(
-    "tr",
-    { "data-share": `${(share * 100).toFixed(1)}%` },
-    ...box.labels.map((label, index) => {
-      const words = row[label.column] || NONE;
-      const attributes = { class: label.quiet ? "label quiet" : "label", title: words };
-      return element(index === 0 ? "th" : "td", index === 0 ? { ...attributes, scope: "row" } : attributes, words);
-    }),
-    ...box.values.map((value, index) =>
-      element("td", { class: index === 0 ? "number first" : "number" }, count(row[value.column])),
-    ),
-  );
-}

@@ -1,32 +1,33 @@
-// The chart of one metric by day, with the period before behind it.
+// The chart of one metric by hour, day, week or month, with the range it is compared with behind it.
 
 import uPlot from "./vendor/uplot/uPlot.esm.js";
-import { dayOf, longDay, shortDay, unixSeconds, weekdayOf } from "./days.js";
 import { element, redraw } from "./elements.js";
+import { briefSpan, longSpan, unixSeconds } from "./spans.js";
 
 const HEIGHT = 260;
 
 let drawn = null;
 
-// days: texts; values and before: a number or null per day, `before` null where nothing is compared.
-// unfinished: the day that is not over, on the chart or not.
-export function drawChart(parent, picture) {
+// spans: texts; values and before: a number or null per span, `before` null where nothing is compared.
+// unfinished: the span that is not over, on the chart or not. onPick(span): a point was chosen.
+export function drawChart(parent, picture, onPick) {
   const signature = JSON.stringify(picture);
   if (drawn?.signature === signature) return;
   drawn?.chart.destroy();
-  const { days, values, before, unfinished, metric } = picture;
+  parent.querySelector(".skeleton")?.remove();
+  const { spans, values, before, unfinished } = picture;
   const tip = element("div", { class: "tip", hidden: true });
-  const isOpen = (index) => days[index] === unfinished;
+  const isOpen = (index) => spans[index] === unfinished;
   const data = [
-    days.map(unixSeconds),
-    before ?? days.map(() => null),
+    spans.map(unixSeconds),
+    before ?? spans.map(() => null),
     values.map((value, index) => (isOpen(index) ? null : value)),
     values.map((value, index) => (isOpen(index) || isOpen(index + 1) ? value : null)),
   ];
-  const chart = new uPlot(options(parent, metric, days, tip, (index) => tipOf(index, picture)), data, parent);
+  const chart = new uPlot(options(parent, picture, tip), data, parent);
   chart.over.append(tip);
-  drawn = { signature, chart, again: () => drawChart(parent, picture) };
-  parent.setAttribute("aria-label", summary(days, values, metric));
+  drawn = { signature, chart, onPick, spans, again: () => drawChart(parent, picture, onPick) };
+  parent.setAttribute("aria-label", summary(picture));
 }
 
 function redrawAnew() {
@@ -36,13 +37,15 @@ function redrawAnew() {
   again();
 }
 
-function options(parent, metric, days, tip, tipAt) {
+function options(parent, picture, tip) {
+  const { spans, metric, unit } = picture;
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const font = `12px ${style.getPropertyValue("--font")}`;
   const axis = { stroke: color("muted"), font, ticks: { show: false } };
   const line = { stroke: color("accent"), width: 2, spanGaps: false };
-  const fewDays = days.length <= 31;
+  const isSparse = spans.length <= 31;
+  const isOneDay = spans[0].slice(0, 10) === spans.at(-1).slice(0, 10);
   return {
     width: parent.clientWidth,
     height: HEIGHT,
@@ -60,8 +63,8 @@ function options(parent, metric, days, tip, tipAt) {
       {
         ...axis,
         grid: { show: false },
-        splits: () => labelled(days, parent.clientWidth).map(unixSeconds),
-        values: (_, splits) => splits.map((seconds) => shortDay(dayOf(seconds))),
+        splits: () => labelled(spans, parent.clientWidth).map(unixSeconds),
+        values: (_, splits) => splits.map((seconds) => briefSpan(spanAt(spans, seconds), unit, isOneDay)),
         size: 30,
         gap: 8,
       },
@@ -80,14 +83,14 @@ function options(parent, metric, days, tip, tipAt) {
       {
         label: metric.label,
         ...line,
-        points: { show: fewDays, size: 6, fill: color("accent") },
+        points: { show: isSparse, size: 6, fill: color("accent") },
         fill: (chart) => gradient(chart, color("fill"), color("fill-end")),
       },
       {
-        label: `${metric.label}, the day is not over`,
+        label: `${metric.label}, not over yet`,
         ...line,
         dash: [6, 5],
-        points: { show: fewDays, size: 6, fill: color("card") },
+        points: { show: isSparse, size: 6, fill: color("card") },
         fill: (chart) => gradient(chart, color("fill"), color("fill-end")),
       },
     ],
@@ -97,7 +100,7 @@ function options(parent, metric, days, tip, tipAt) {
           const { idx, left } = chart.cursor;
           tip.hidden = idx === null || idx === undefined || left < 0;
           if (tip.hidden) return;
-          redraw(tip, ...tipAt(idx));
+          redraw(tip, ...tipOf(idx, picture));
           const x = chart.valToPos(chart.data[0][idx], "x");
           const room = chart.over.clientWidth - tip.offsetWidth;
           tip.style.transform = `translate(${Math.max(0, Math.min(room, x - tip.offsetWidth / 2))}px, 0)`;
@@ -109,8 +112,8 @@ function options(parent, metric, days, tip, tipAt) {
 
 // The top of the y axis: a round number that four steps divide well.
 function niceTop(max, metric) {
-  if (!max) return metric.isShare ? 1 : 4;
-  if (metric.isShare) return Math.min(1, Math.ceil(max * 5) / 5);
+  if (!max) return metric.isShare ? 100 : 4;
+  if (metric.isShare) return Math.min(100, Math.ceil(max / 20) * 20);
   if (metric.steps) return 4 * (metric.steps.find((step) => step * 4 >= max) ?? Math.ceil(max / 4 / 3600) * 3600);
   const power = 10 ** Math.floor(Math.log10(max));
   const top = [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= max) * power;
@@ -125,38 +128,48 @@ function gradient(chart, from, to) {
   return made;
 }
 
-// The days that get a label on the x axis: evenly spread, as many as there is room for.
-function labelled(days, width) {
+// The spans that get a label on the x axis: evenly spread, as many as there is room for.
+function labelled(spans, width) {
   const most = Math.max(2, Math.floor(width / 90));
-  const step = Math.ceil(days.length / most);
-  return days.filter((_, index) => (days.length - 1 - index) % step === 0);
+  const step = Math.ceil(spans.length / most);
+  return spans.filter((_, index) => (spans.length - 1 - index) % step === 0);
 }
 
-function tipOf(index, { days, values, before, beforeDays, metric }) {
+const spanAt = (spans, seconds) => spans.find((span) => unixSeconds(span) === seconds);
+
+function tipOf(index, { spans, values, before, beforeSpans, metric, unit }) {
   const lines = [
-    element("strong", {}, `${weekdayOf(days[index])}, ${longDay(days[index])}`),
+    element("strong", {}, longSpan(spans[index], unit)),
     element("span", {}, metric.exact(values[index]), " ", metric.label.toLowerCase()),
   ];
   if (before && before[index] !== null) {
-    const words = `${metric.exact(before[index])} on ${longDay(beforeDays[index])}`;
-    lines.push(element("span", { class: "tip-before" }, words));
+    const words = `${metric.exact(before[index])} on ${longSpan(beforeSpans[index], unit)}`;
+    lines.push(element("span", { class: "tip-before" }, unit === "day" || unit === "hour" ? words : words.replace(" on ", " in ")));
   }
   return lines;
 }
 
-function summary(days, values, metric) {
+function summary({ spans, values, metric, unit }) {
   const known = values.filter((value) => value !== null);
-  if (!known.length) return `${metric.label} by day: nothing`;
+  if (!known.length) return `${metric.label} by ${unit}: nothing`;
   const most = Math.max(...known);
-  const peak = days[values.indexOf(most)];
-  const span = `${longDay(days[0])} to ${longDay(days.at(-1))}`;
-  const highest = `most: ${metric.exact(most)} on ${longDay(peak)}`;
-  return `${metric.label} by day, ${span}; ${highest}. Use the arrow keys to read each day.`;
+  const peak = longSpan(spans[values.indexOf(most)], unit);
+  const ends = `${longSpan(spans[0], unit)} to ${longSpan(spans.at(-1), unit)}`;
+  return (
+    `${metric.label} by ${unit}, ${ends}; most: ${metric.exact(most)}, ${peak}. ` +
+    `Use the arrow keys to read each ${unit}, and Enter to look into it.`
+  );
 }
 
-// Arrow keys move from day to day; the day is said aloud.
+// Arrow keys move from span to span, which is said aloud; Enter or a click chooses it.
 export function listenToKeys(parent, said) {
+  const pick = () => {
+    const index = drawn?.chart.cursor.idx;
+    if (index !== null && index !== undefined) drawn.onPick(drawn.spans[index]);
+  };
+  parent.addEventListener("click", pick);
   parent.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") return pick();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || !drawn) return;
     event.preventDefault();

@@ -19,5 +19,10 @@ export const unseen = (words) => element("span", { class: "unseen" }, words);
 export function redraw(parent, ...children) {
   const fresh = parent.cloneNode(false);
   fresh.append(...present(children));
-  if (!fresh.isEqualNode(parent)) parent.replaceChildren(...fresh.childNodes);
+  if (fresh.isEqualNode(parent)) return;
+  const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.value : undefined;
+  parent.replaceChildren(...fresh.childNodes);
+  if (focused === undefined) return;
+  const again = [...parent.querySelectorAll("[data-value]")].find(({ dataset }) => dataset.value === focused);
+  again?.focus();
 }

@@ -6,25 +6,26 @@ import { METRICS, change } from "./metrics.js";
 const ARROWS = { 1: "↑", 0: "→", "-1": "↓" };
 const NEWS = { 1: "good", 0: "even", "-1": "bad" };
 
-export function drawHeadline(parent, { rows, before, chosen, days, beforeSpan, isUnfinishedDay }, onChoose) {
-  for (const [name, metric] of Object.entries(METRICS)) {
+export function drawHeadline(parent, { numbers, before, chosen, days, beforeSpan, isUnfinishedDay }, onChoose) {
+  Object.entries(METRICS).forEach(([name, metric], index) => {
     let tile = parent.querySelector(`[data-metric="${name}"]`);
     if (!tile) {
+      parent.querySelector(".skeleton")?.remove();
       tile = element("button", { type: "button", class: "tile", "data-metric": name, onclick: () => onChoose(name) });
       parent.append(tile);
     }
     tile.setAttribute("aria-pressed", String(name === chosen));
-    const value = metric.of(rows);
-    const previous = before ? metric.of(before) : null;
+    const value = numbers[index];
+    const previous = before ? before[index] : null;
     const isSum = metric.isDailySum && days > 1;
     tile.title = isSum ? DAILY_SUM : "";
     redraw(
       tile,
       element("span", { class: "tile-label" }, metric.label, isSum ? element("small", {}, " daily sum") : null),
       element("span", { class: "tile-value", title: metric.exact(value) }, metric.read(value)),
-      isUnfinishedDay && metric.isCount ? dayBefore(metric, previous) : changeOf(metric, value, previous, beforeSpan),
+      isUnfinishedDay && before && metric.isCount ? wholeDay(metric, previous, beforeSpan) : changeOf(metric, value, previous, beforeSpan),
     );
-  }
+  });
 }
 
 export const DAILY_SUM =
@@ -32,8 +33,8 @@ export const DAILY_SUM =
   "Over several days this is the sum of the daily visitors.";
 
 // Half a day against a whole one is no change to speak of.
-const dayBefore = (metric, previous) =>
-  element("span", { class: "tile-change even" }, `${metric.read(previous)} the day before`);
+const wholeDay = (metric, previous, beforeSpan) =>
+  element("span", { class: "tile-change even", title: beforeSpan }, `${metric.read(previous)} the whole day before`);
 
 function changeOf(metric, value, previous, beforeSpan) {
   if (!beforeSpan) return null;

@@ -1,31 +1,42 @@
 // The dashboard: reads its address, asks the API, draws; again every half minute and whenever something is chosen.
 
+import { actionsReport } from "./actions.js";
 import * as address from "./address.js";
 import * as api from "./api.js";
-import { BOXES, drawBox, fetchBox, fileLinks, makeBox, showMore } from "./boxes.js";
+import { drawBox, drawTrouble, fileLinks, makeBox, nameOf } from "./box.js";
+import { BOXES } from "./boxes.js";
 import { drawChart, followSizeAndTheme, listenToKeys } from "./chart.js";
-import { addDays, daysBetween, everyDay, isDay, longDay, spanText, today as todayIn } from "./days.js";
-import { element, redraw } from "./elements.js";
+import { drawChips, listenToFilters } from "./chips.js";
+import { drawControls, drawSites, listenToControls } from "./controls.js";
+import { csvOf, save } from "./csv.js";
+import { daysBetween, spanText, wallClock } from "./days.js";
+import { titleOf, wordsOf } from "./dimensions.js";
+import { redraw } from "./elements.js";
+import { added } from "./filters.js";
+import { showFirstRun, stopFirstRun } from "./first_run.js";
+import { drawFunnels } from "./funnels.js";
 import { DAILY_SUM, drawHeadline } from "./headline.js";
 import { METRICS, METRIC_NAMES } from "./metrics.js";
-import { sayDataElsewhere, sayNoSite, sayNothing, sayTrouble, sayWaiting } from "./notices.js";
+import { sayDataElsewhere, sayNoSite, sayNothing, sayNothingMatches, sayTrouble } from "./notices.js";
 import { ago, count } from "./numbers.js";
-import { rangeOf, shifted } from "./ranges.js";
+import { numbersFromReports } from "./numbers_from_reports.js";
+import * as query from "./query.js";
+import { comparedWith, rangeOf, unitOf } from "./ranges.js";
+import { followRealtime } from "./realtime.js";
+import { drawRetention } from "./retention.js";
+import { drawSnippet, listenToCopy } from "./snippet.js";
+import { daysOf, spanOf, spansOf } from "./spans.js";
 
 const REFRESH = 30_000; // ms
 const REFRESH_WAITING = 5_000; // ms
+const MOST_ROWS = 10_000; // of a file made here
 
 const at = (id) => document.getElementById(id);
-const boxes = BOXES.map((box) => {
-  const made = makeBox(box, () => {
-    showMore(made);
-    refresh();
-  });
-  return made;
-});
+const mayWatch = document.body.dataset.role !== "share";
 
 let view = address.read(METRIC_NAMES);
-let shown = null; // { site, range } of the numbers on the page
+let shown = null; // what is on the page: the view with its site, range, unit and the range before
+let reports = new Set();
 let refreshedAt = null; // ms
 let lastGood = null;
 let timer = 0;
@@ -34,7 +45,19 @@ let turn = 0;
 function choose(changes) {
   view = { ...view, ...changes };
   address.write(view, METRIC_NAMES);
+  drawChips(view.filters);
+  at("numbers").setAttribute("aria-busy", "true");
   refresh();
+}
+
+// Where the table of statistics is not built yet, the reports answer as well as they can.
+async function ask(document) {
+  try {
+    return await api.stats(document);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    return numbersFromReports(document, reports);
+  }
 }
 
 async function refresh() {
@@ -42,12 +65,18 @@ async function refresh() {
   const mine = ++turn;
   let pause = REFRESH;
   try {
-    const answer = await ask();
+    const [sites, catalogue] = await Promise.all([api.sites(), api.reports()]);
+    reports = new Set(catalogue.map(({ name }) => name));
+    const site = sites.find(({ domain }) => domain === view.site) ?? sites[0];
+    const data = site ? await dataSpan(site.domain) : null;
     if (mine !== turn) return;
-    draw(answer);
+    drawTop(sites, site, catalogue);
+    if (site && data) await showNumbers(site, data, () => mine === turn);
+    else showEmpty(site);
+    if (mine !== turn) return;
+    pause = site && !data ? REFRESH_WAITING : REFRESH;
     lastGood = new Date();
     at("trouble").hidden = true;
-    pause = answer.site && !answer.data ? REFRESH_WAITING : REFRESH;
   } catch (error) {
     if (mine !== turn) return;
     sayTrouble(at("trouble"), error, lastGood);
@@ -57,170 +86,168 @@ async function refresh() {
   timer = setTimeout(refresh, pause);
 }
 
-async function ask() {
-  const [sites, reports] = await Promise.all([api.sites(), api.reports()]);
-  const site = sites.find(({ domain }) => domain === view.site) ?? sites[0];
-  if (!site) return { sites, reports };
-  const spanAsked = dataSpan(site.domain);
-  const span = view.choice === "all" ? await spanAsked : null;
-  const today = todayIn(site.time_zone);
-  const range = rangeOf(view.choice, { today, data: span, from: view.from, to: view.to });
-  const before = view.choice === "all" ? null : shifted(range, -1);
-  const asked = { site: site.domain, from: range.first, to: range.last };
-  const [data, traffic, ...ranked] = await Promise.all([
-    spanAsked,
-    api.everyRow("traffic", { ...asked, from: earliest(before?.first, chartSpan(range).first) }),
-    ...boxes.map(({ box, rows }) => fetchBox(box, asked, rows)),
-  ]);
-  return { sites, reports, site, today, data, range, before, asked, traffic, ranked };
-}
-
-const earliest = (...days) => days.filter(Boolean).sort()[0];
-
-// The days on the chart: those of the range, and for a single day the week up to it.
-const chartSpan = ({ first, last }) => ({ first: first === last ? addDays(last, -6) : first, last });
-
 // The first and last day a site has data of.
 async function dataSpan(site) {
+  if (!reports.has("traffic")) return null;
   const ends = { site, from: "0001-01-01", to: "9999-12-31", limit: 1 };
-  const [first, last] = await Promise.all(
-    ["date", "-date"].map((order) => api.report("traffic", { ...ends, order })),
-  );
+  const [first, last] = await Promise.all(["date", "-date"].map((order) => api.report("traffic", { ...ends, order })));
   return first.rows.length ? { first: first.rows[0].date, last: last.rows[0].date } : null;
 }
 
-function draw(answer) {
-  drawTop(answer);
-  const { site, data, range } = answer;
-  at("snippet").hidden = !site;
-  if (site && at("snippet-code").textContent !== site.snippet) at("snippet-code").textContent = site.snippet;
-  const rows = site ? within(answer.traffic, range) : [];
-  at("numbers").hidden = !rows.length;
-  if (!site) return sayNoSite(at("notice"));
-  if (!data) return sayWaiting(at("notice"), site.domain);
-  if (!rows.length) {
-    return sayDataElsewhere(at("notice"), site.domain, range, data, () =>
-      choose({ choice: "custom", from: data.first, to: data.last }),
-    );
-  }
-  sayNothing(at("notice"));
-  drawNumbers(answer, rows);
-}
-
-const within = (rows, { first, last }) => rows.filter(({ date }) => date >= first && date <= last);
-
-function drawTop({ sites, reports, site, range, today }) {
-  redraw(
-    at("site"),
-    ...sites.map(({ domain }) => element("option", { value: domain, selected: domain === site?.domain }, domain)),
-  );
-  at("site").value = site?.domain ?? "";
-  document.title = site ? `${site.domain} · Logektor` : "Logektor";
-  const traffic = reports.find(({ name }) => name === "traffic");
+function drawTop(sites, site, catalogue) {
+  drawSites(sites, site);
+  follow(site?.domain ?? null);
+  const traffic = catalogue.find(({ name }) => name === "traffic");
   refreshedAt = traffic ? Date.parse(traffic.refreshed_at) : null;
   drawFreshness();
-  if (!site) return;
-  document.querySelector(`#range [value="${view.choice}"]`).checked = true;
-  at("dates").hidden = view.choice !== "custom";
-  for (const [id, day] of [["from", range.first], ["to", range.last]]) {
-    if (document.activeElement !== at(id)) at(id).value = day;
-    at(id).max = today;
+}
+
+function showEmpty(site) {
+  shown = null;
+  for (const id of ["numbers", "snippet", "range", "filter-editor"]) at(id).hidden = true;
+  if (site) {
+    sayNothing(at("notice"));
+    showFirstRun(at("first-run"), site, mayWatch);
+  } else {
+    stopFirstRun(at("first-run"));
+    sayNoSite(at("notice"));
   }
-  at("earlier").disabled = view.choice === "all";
-  at("later").disabled = view.choice === "all" || range.last >= today;
-  shown = { site: site.domain, range };
+}
+
+async function showNumbers(site, data, isCurrent) {
+  const clock = wallClock(site.time_zone);
+  const today = clock.slice(0, 10);
+  const range = rangeOf(view.choice, { today, data, from: view.from, to: view.to });
+  const before = comparedWith(range, view.comparison, view.choice);
+  const next = { ...view, site: site.domain, range, before, unit: unitOf(range, view.unit), today, clock };
+  shown = next;
+  stopFirstRun(at("first-run"));
+  for (const id of ["range", "snippet"]) at(id).hidden = false;
+  drawSnippet(at("snippet"), site.snippet);
+  drawControls(next);
+  const ranked = boxes.map((made) => fill(made, next, isCurrent));
+  const ofBefore = (make) => (before ? ask(make(next, before)) : null);
+  const [numbers, numbersBefore, values, valuesBefore, traffic] = await Promise.all([
+    ask(query.totals(next, range)),
+    ofBefore(query.totals),
+    ask(query.series(next, range)),
+    ofBefore(query.series),
+    api.everyRow("traffic", { site: site.domain, from: range.first, to: range.last }),
+    ...ranked,
+  ]);
+  if (!isCurrent()) return;
+  const isEmpty = !numbers.results[0]?.metrics[0] && !values.results.length;
+  at("numbers").hidden = isEmpty;
+  if (isEmpty && next.filters.length && traffic.length) {
+    return sayNothingMatches(at("notice"), () => choose({ filters: [] }));
+  }
+  if (isEmpty) {
+    const { first, last } = data;
+    return sayDataElsewhere(at("notice"), site.domain, range, data, () => choose({ choice: "custom", from: first, to: last }));
+  }
+  sayNothing(at("notice"));
+  drawNumbers(next, numbers.results[0].metrics, numbersBefore?.results[0]?.metrics ?? null);
+  drawSeries(next, values.results, valuesBefore?.results);
+  drawFootnote(next, traffic);
+  await Promise.all([drawFunnels(at("funnels"), next, reports), drawRetention(at("retention"), next, reports)]);
+}
+
+function drawNumbers(next, numbers, before) {
+  const days = daysBetween(next.range.first, next.range.last);
+  drawHeadline(
+    at("headline"),
+    {
+      numbers,
+      before,
+      beforeSpan: next.before && spanText(next.before.first, next.before.last),
+      isUnfinishedDay: days === 1 && next.range.last === next.today,
+      chosen: next.metric,
+      days,
+    },
+    (name) => choose({ metric: name }),
+  );
+}
+
+function drawSeries(next, results, resultsBefore) {
+  const { range, before, unit, clock } = next;
+  const metric = METRICS[next.metric];
+  const unfinished = spanOf(clock, unit);
+  const spans = spansOf(range, unit);
+  const beforeSpans = before && spans.map((_, index) => spansOf(before, unit)[index] ?? null);
+  const compared = before ? `, compared with ${spanText(before.first, before.last)} (dotted)` : "";
+  at("chart-caption").textContent = `${metric.label} by ${unit}, ${spanText(range.first, range.last)}${compared}`;
+  const valuesOf = (known, of) => {
+    const bySpan = new Map(known.map(({ dimensions: [span], metrics: [value] }) => [span, value]));
+    return of.map((span) => (span === null || span > unfinished ? null : (bySpan.get(span) ?? (metric.isCount ? 0 : null))));
+  };
+  const picture = {
+    spans,
+    values: valuesOf(results, spans),
+    before: before && valuesOf(resultsBefore, beforeSpans),
+    beforeSpans,
+    unfinished,
+    metric,
+    unit,
+  };
+  drawChart(at("chart"), picture, (span) => {
+    const { first, last } = daysOf(span, unit, range);
+    if (first !== range.first || last !== range.last) choose({ choice: "custom", from: first, to: last, unit: null });
+  });
+}
+
+function drawFootnote({ range, filters, site }, traffic) {
+  const sum = (column) => traffic.reduce((total, row) => total + row[column], 0);
+  const bots = sum("bot_visitors");
+  const ofBots = bots
+    ? `Left out as bots: ${count(bots)} visitors with ${count(sum("bot_pageviews"))} page views. `
+    : "No bots in this range. ";
+  const ofDays = range.first === range.last ? "" : DAILY_SUM;
+  at("footnote").textContent = filters.length ? ofDays : ofBots + ofDays;
+  redraw(at("traffic-files"), ...(filters.length ? [] : fileLinks("traffic", "Traffic", { site, range })));
+}
+
+function askRanked(next, tab, rows) {
+  const isWhole = tab.report === "actions" && !next.filters.length && reports.has("actions");
+  return isWhole ? actionsReport(next, rows + 1) : ask(query.ranked(next, tab, rows));
+}
+
+async function fill(made, next, isCurrent) {
+  const { tab, rows } = made;
+  try {
+    const answer = await askRanked(next, tab, rows);
+    if (isCurrent() && made.tab === tab) drawBox(made, answer.results, next, reports);
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    if (isCurrent() && made.tab === tab) drawTrouble(made, error);
+  }
 }
 
 function drawFreshness() {
-  at("freshness").textContent = refreshedAt ? `refreshed ${ago(Date.now() - refreshedAt)}` : "";
+  at("freshness").textContent = refreshedAt ? `Refreshed ${ago(Date.now() - refreshedAt)}` : "";
   at("freshness").title = refreshedAt
     ? `The reports were last rebuilt on ${new Date(refreshedAt).toLocaleString("en-GB")}, and are when new events come.`
     : "";
 }
 
-function drawNumbers({ range, before, asked, traffic, today, ranked }, rows) {
-  const metric = METRICS[view.metric];
-  const days = daysBetween(range.first, range.last);
-  drawHeadline(
-    at("headline"),
-    {
-      rows,
-      before: before && within(traffic, before),
-      beforeSpan: before && spanText(before.first, before.last),
-      isUnfinishedDay: days === 1 && range.last === today,
-      chosen: view.metric,
-      days,
+const boxes = BOXES.map((box) =>
+  makeBox(box, {
+    onChange: (made) => shown && fill(made, shown, () => true),
+    onFilter(dimension, value) {
+      choose({ filters: added(view.filters, ["is", dimension, [value]]) });
+      at("said").textContent = `Filtered by ${titleOf(dimension)} ${wordsOf(dimension, value)}`;
     },
-    (name) => choose({ metric: name }),
-  );
-  const span = chartSpan(range);
-  const isCompared = before && span.first === range.first;
-  const beforeDays = isCompared ? everyDay(before.first, before.last) : null;
-  const byDate = Map.groupBy(traffic, ({ date }) => date);
-  const valueOn = (day) => (day > today ? null : metric.of(byDate.get(day) ?? []));
-  const chartDays = everyDay(span.first, span.last);
-  at("chart-caption").textContent = captionOf(metric, range, span, isCompared && before);
-  drawChart(at("chart"), {
-    days: chartDays,
-    values: chartDays.map(valueOn),
-    before: beforeDays?.map(valueOn),
-    beforeDays,
-    unfinished: today,
-    metric,
-  });
-  drawFootnote(rows, days);
-  redraw(at("traffic-files"), ...fileLinks("traffic", "Traffic", asked));
-  boxes.forEach((made, index) => drawBox(made, ranked[index], asked));
-}
-
-function captionOf(metric, range, span, before) {
-  if (span.first !== range.first) return `${metric.label} in the week up to ${longDay(range.last)}`;
-  const compared = before ? `, compared with ${spanText(before.first, before.last)} (dotted)` : "";
-  return `${metric.label} by day, ${spanText(range.first, range.last)}${compared}`;
-}
-
-function drawFootnote(rows, days) {
-  const sum = (column) => rows.reduce((total, row) => total + row[column], 0);
-  const bots = sum("bot_visitors");
-  const words = bots
-    ? `Left out as bots: ${count(bots)} visitors with ${count(sum("bot_pageviews"))} page views. `
-    : "No bots in this range. ";
-  at("footnote").textContent = days > 1 ? words + DAILY_SUM : words;
-}
-
-at("site").addEventListener("change", (event) => choose({ site: event.target.value }));
-
-at("range").addEventListener("change", (event) => {
-  if (event.target.name === "range") {
-    const { value } = event.target;
-    if (value !== "custom") return choose({ choice: value, from: null, to: null });
-    const { first, last } = shown?.range ?? {};
-    return first && choose({ choice: value, from: first, to: last });
-  }
-  const [from, to] = [at("from").value, at("to").value];
-  if (!isDay(from) || !isDay(to)) return;
-  const [first, last] = [from, to].sort();
-  choose({ choice: "custom", from: first, to: last });
-});
-
-at("range").addEventListener("submit", (event) => event.preventDefault());
-
-for (const [id, steps] of [["earlier", -1], ["later", 1]]) {
-  at(id).addEventListener("click", () => {
-    if (!shown) return;
-    const { first, last } = shifted(shown.range, steps);
-    choose({ choice: "custom", from: first, to: last });
-  });
-}
-
-at("copy").addEventListener("click", async () => {
-  await navigator.clipboard.writeText(at("snippet-code").textContent);
-  at("copy").textContent = "Copied";
-  setTimeout(() => (at("copy").textContent = "Copy"), 2_000);
-});
+    async onFile(made) {
+      const { site, range } = shown;
+      const answer = await askRanked(shown, made.tab, MOST_ROWS - 1);
+      const name = nameOf(made).toLowerCase().replace(/\W+/g, "_");
+      save(`${name}_${site}_${range.first}_${range.last}.csv`, csvOf(made.tab, answer.results));
+    },
+  }),
+);
 
 addEventListener("popstate", () => {
   view = address.read(METRIC_NAMES);
+  drawChips(view.filters);
   refresh();
 });
 
@@ -230,7 +257,13 @@ document.addEventListener("visibilitychange", () => {
 });
 
 at("boxes").append(...boxes.map(({ frame }) => frame));
+at("links").hidden = !mayWatch;
+const follow = followRealtime(at("now"), at("realtime"));
+listenToControls(() => shown, choose);
+listenToFilters(() => view.filters, (filters) => choose({ filters }));
+listenToCopy(at("snippet"));
 listenToKeys(at("chart"), at("chart-said"));
 followSizeAndTheme(at("chart"));
+drawChips(view.filters);
 setInterval(drawFreshness, 5_000);
 refresh();

@@ -6,6 +6,7 @@ import { element, redraw } from "./elements.js";
 export function sayNothing(parent) {
   parent.hidden = true;
   parent.replaceChildren();
+  delete parent.dataset.said;
 }
 
 function say(parent, title, ...children) {
@@ -13,38 +14,39 @@ function say(parent, title, ...children) {
   redraw(parent, element("h2", {}, title), ...children);
 }
 
-export function sayDataElsewhere(parent, site, range, data, onGo) {
-  // Redrawn only when it says something else, so that the button keeps the focus.
-  const said = JSON.stringify([site, range, data]);
-  if (!parent.hidden && parent.dataset.said === said) return;
+const button = (words, onclick) => element("button", { type: "button", class: "go", onclick }, words);
+
+// Drawn again only when it says something else, so that its button keeps the focus.
+function isSaid(parent, ...words) {
+  const said = JSON.stringify(words);
+  if (!parent.hidden && parent.dataset.said === said) return true;
   parent.dataset.said = said;
+  return false;
+}
+
+export function sayDataElsewhere(parent, site, range, data, onGo) {
+  if (isSaid(parent, "elsewhere", site, range, data)) return;
+  const has = `${site} has data from ${data.first} to ${data.last}`;
   say(
     parent,
     "No data in this range",
-    element(
-      "p",
-      {},
-      `${site} has data from ${data.first} to ${data.last}; you are looking at ${spanText(range.first, range.last)}.`,
-    ),
+    element("p", {}, `${has}; you are looking at ${spanText(range.first, range.last)}.`),
+    button(`Show ${spanText(data.first, data.last)}`, onGo),
   );
-  const words = `Show ${spanText(data.first, data.last)}`;
-  parent.append(element("button", { type: "button", class: "go", onclick: onGo }, words));
 }
 
-export function sayWaiting(parent, site) {
+export function sayNothingMatches(parent, onClear) {
+  if (isSaid(parent, "nothing matches")) return;
   say(
     parent,
-    `Waiting for the first event of ${site}`,
-    element(
-      "p",
-      {},
-      "Paste the line below into your pages and open one. " +
-        "The numbers appear here by themselves, within two minutes of the first event.",
-    ),
+    "Nothing matches these filters",
+    element("p", {}, "There are numbers in this range, but none that meet all of them."),
+    button("Clear the filters", onClear),
   );
 }
 
 export function sayNoSite(parent) {
+  delete parent.dataset.said;
   say(
     parent,
     "No site yet",

@@ -6,10 +6,11 @@ const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumFra
 
 export const NONE = "–";
 
-export const count = (value) => (value === null ? NONE : whole.format(value));
-export const brief = (value) => (value === null ? NONE : (value < 10_000 ? whole : compact).format(value));
-export const decimal = (value) => (value === null ? NONE : tenth.format(value));
-export const percent = (value) => (value === null ? NONE : `${whole.format(value * 100)}%`);
+export const count = (value) => (value === null || value === undefined ? NONE : whole.format(value));
+export const brief = (value) => (value === null || value === undefined ? NONE : (value < 10_000 ? whole : compact).format(value));
+export const decimal = (value) => (value === null || value === undefined ? NONE : tenth.format(value));
+// Of a number from 0 to 100.
+export const percent = (value) => (value === null || value === undefined ? NONE : `${whole.format(value)}%`);
 
 export function duration(seconds) {
   if (seconds === null) return NONE;

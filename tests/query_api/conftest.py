@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import polars as pl
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from lake.location import Lake
 from lake.report_table import ReportTable
@@ -29,6 +31,7 @@ from query_api.app import create_app
 from query_api.settings import QuerySettings
 from query_api.tokens import read_token
 from sites import register_site
+from tests.browser import chromium
 from tests.written_day import write_day
 
 SITE, OTHER, EMPTY = "example.com", "semicomplete.com", "new.example.org"
@@ -189,3 +192,33 @@ def server(home: Home) -> Iterator[str]:
     """The address of the real server on the shared home."""
     with running_server(home.path) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Not of the session: while Playwright runs, no other test of this process could run an event loop."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What one person's browser remembers; its clock is far from the sites' zones."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Pacific/Auckland")
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A page that may say nothing in the console and load nothing from elsewhere."""
+    page = context.new_page()
+    complaints: list[str] = []
+    hosts: set[str] = set()
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    yield page
+    assert [words for words in complaints if "404" not in words] == []
+    assert hosts == {urlsplit(page.url).netloc}
