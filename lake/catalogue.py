@@ -15,7 +15,7 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from lake.errors import LakeAway, TableMissing
 from lake.location import Lake
-from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, REPORT, UNIT
+from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, NO_REPORT, REPORT, UNIT
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -36,7 +36,10 @@ class CatalogueColumn:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A report as one version of its table describes it. `key` names a row; `refreshed_at` (UTC) is that version's."""
+    """A report, or another table, as one version of it says.
+
+    `key` names a row; `refreshed_at` (UTC) is that version's.
+    """
 
     name: str
     description: str
@@ -47,8 +50,8 @@ class CatalogueEntry:
 
 
 @dataclass(frozen=True)
-class OpenReport:
-    """The rows of one version of a report, whatever is written meanwhile."""
+class OpenTable:
+    """The rows of one version of a table, whatever is written meanwhile."""
 
     entry: CatalogueEntry
     scan: pl.LazyFrame
@@ -59,7 +62,7 @@ class Catalogue:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._known: dict[str, _Known] = {}
+        self._known: dict[tuple[str, str], _Known] = {}
         self._no_reports: set[str] = set()
 
     def entries(self) -> list[CatalogueEntry]:
@@ -67,41 +70,45 @@ class Catalogue:
         looked_at = [self._look(name) for name in sorted(self._names())]
         return [known.entry for known in looked_at if known is not None]
 
-    def open(self, name: str) -> OpenReport:
+    def open(self, name: str) -> OpenTable:
         """A report as it is now. Raises TableMissing where there is no report of this name, and LakeAway."""
-        known = self._look(name) if _NAME.fullmatch(name) else None
-        if known is None:
-            raise TableMissing(f"There is no report {name!r}.")
-        columns = [column.name for column in known.entry.columns]
-        return OpenReport(known.entry, pl.scan_delta(known.table).select(columns))
+        return _opened(name, self._look(name) if _NAME.fullmatch(name) else None)
 
-    def _look(self, name: str) -> "_Known | None":
-        """The report of a name as it is now; None where there is none."""
-        if name in self._no_reports:
+    def open_rows(self, name: str) -> OpenTable:
+        """A table of single rows, such as `hits`, as it is now: not for a name that a request says.
+
+        Raises TableMissing where there is none, and LakeAway.
+        """
+        return _opened(name, self._look(name, NO_REPORT))
+
+    def _look(self, name: str, kind: str = REPORT) -> "_Known | None":
+        """The table of a name and kind as it is now; None where there is none."""
+        if kind == REPORT and name in self._no_reports:
             return None
         uri = self._lake.table_uri(name)
         try:
-            known = self._known.get(name)
+            known = self._known.get((kind, name))
             if known is None or not known.is_latest():
-                known = self._open(name, uri)
+                known = self._open(name, uri, kind)
         except TableNotFoundError:
-            self._known.pop(name, None)
+            self._known.pop((kind, name), None)
             return None
         except (DeltaError, OSError) as error:
-            self._known.pop(name, None)
+            self._known.pop((kind, name), None)
             raise LakeAway(f"{uri} could not be read: {error}") from error
         return known
 
-    def _open(self, name: str, uri: str) -> "_Known | None":
+    def _open(self, name: str, uri: str, kind: str) -> "_Known | None":
         options = dict(self._lake.storage_options)
         probe = DeltaTable(uri, storage_options=options, without_files=True)
-        if probe.metadata().configuration.get(KIND) != REPORT:
-            # Not looked at again: `landed` has a new version every second, and thousands of files.
-            self._no_reports.add(name)
+        if probe.metadata().configuration.get(KIND) != kind:
+            # No report is not looked at again: `landed` has a new version every second, and thousands of files.
+            if kind == REPORT:
+                self._no_reports.add(name)
             return None
         table = DeltaTable(uri, storage_options=options)
-        self._known[name] = _Known(table, probe, _entry(table))
-        return self._known[name]
+        self._known[kind, name] = _Known(table, probe, _entry(table))
+        return self._known[kind, name]
 
     def _names(self) -> list[str]:
         try:
@@ -123,8 +130,19 @@ class _Known:
     entry: CatalogueEntry
 
     def is_latest(self) -> bool:
-        self.probe.update_incremental()
+        try:
+            self.probe.update_incremental()
+        except DeltaError:
+            # Nobody has asked for so long that the log no longer reaches back to it; opening tells what is wrong else.
+            return False
         return self.probe.version() == self.table.version()
+
+
+def _opened(name: str, known: _Known | None) -> OpenTable:
+    if known is None:
+        raise TableMissing(f"There is no table {name!r}.")
+    columns = [column.name for column in known.entry.columns]
+    return OpenTable(known.entry, pl.scan_delta(known.table).select(columns))
 
 
 def _entry(table: DeltaTable) -> CatalogueEntry:

@@ -22,7 +22,7 @@ UNIT = "logektor.unit"
 ADDITIVE = "logektor.additive"
 
 REPORT = "report"
-_NO_REPORT = "table"
+NO_REPORT = "table"
 
 _UPKEEP = {
     # Whoever wants all transactions reads each commit after the last checkpoint.
@@ -110,7 +110,7 @@ def _configuration(spec: TableSpec) -> dict[str, str]:
     return {
         **_UPKEEP,
         "delta.dataSkippingStatsColumns": ",".join(pruning_columns(spec)),
-        KIND: REPORT if is_report(spec) else _NO_REPORT,
+        KIND: REPORT if is_report(spec) else NO_REPORT,
         KEY: ",".join(spec.key),
         COLUMNS: ",".join(spec.schema),
     }

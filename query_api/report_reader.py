@@ -9,7 +9,7 @@ from threading import Lock
 
 import polars as pl
 
-from lake.catalogue import Catalogue, CatalogueEntry, OpenReport
+from lake.catalogue import Catalogue, CatalogueEntry, OpenTable
 from lake.errors import LakeAway, TableMissing
 from query_api import cursor
 from query_api.errors import ApiError
@@ -66,7 +66,7 @@ class ReportReader:
         return page
 
 
-def _collect(report: OpenReport, form: Format, query: ReportQuery, etag: str) -> Page:
+def _collect(report: OpenTable, form: Format, query: ReportQuery, etag: str) -> Page:
     require_texts(query, report.entry.columns)
     shape = shape_of(report.entry.columns, report.entry.key, query.per)
     sorted_by = shape.sorted_by(query.order)

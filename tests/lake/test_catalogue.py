@@ -56,6 +56,30 @@ def test_tables_that_are_no_reports_and_other_folders_are_left_out(lake: Lake, t
         Catalogue(lake).open("visits")
 
 
+def test_a_table_of_single_rows_is_opened_as_such_and_is_still_no_report(lake: Lake, table: ReportTable) -> None:
+    single = ReportTable(lake, replace(SPEC, name="visits", single_rows=True))
+    single.declare()
+    catalogue = Catalogue(lake)
+    before = catalogue.open_rows("visits")
+    write_day(single, MONDAY, hits(MONDAY, 5))
+    assert (before.scan.collect().height, catalogue.open_rows("visits").scan.collect().height) == (0, 1)
+    assert [entry.name for entry in catalogue.entries()] == ["hits"]
+    for asked, name in ((catalogue.open, "visits"), (catalogue.open_rows, "hits"), (catalogue.open_rows, "none")):
+        with pytest.raises(TableMissing):
+            asked(name)
+
+
+def test_a_version_that_the_log_no_longer_reaches_is_opened_anew(lake: Lake, table: ReportTable) -> None:
+    catalogue = Catalogue(lake)
+    catalogue.entries()
+    write_day(table, MONDAY, hits(MONDAY, 7), 2)
+    DeltaTable(lake.table_uri("hits")).create_checkpoint()
+    log = Path(lake.table_uri("hits")) / "_delta_log"
+    for commit in log.glob("*.json"):
+        commit.unlink()
+    assert catalogue.open("hits").scan.collect()["hits"].to_list() == [7]
+
+
 @pytest.mark.parametrize(
     "name", ["nothing", "", "../hits", "hits/", "hits/../hits", "Hits", "hits\n", "/etc", "a" * 65]
 )
