@@ -19,7 +19,7 @@ from benchmarks import duckdb_reports
 from benchmarks.child import Done, in_child
 from benchmarks.landed_day import SITE, LandedDay
 from benchmarks.measured import Measured, at_most
-from lake.catalogue import Catalogue, OpenReport
+from lake.catalogue import Catalogue, OpenTable
 from lake.location import Lake
 from lake.raw import open_landed
 from lake.table_version import open_version
@@ -186,12 +186,12 @@ def _ask(lake: Lake) -> dict[str, tuple[float, float, bool]]:
 _QUERY = ReportQuery(SITE, DAY - timedelta(days=QUERIED_DAYS - 1), DAY, per="range")
 
 
-def _ask_ours(report: OpenReport) -> pl.DataFrame:
+def _ask_ours(report: OpenTable) -> pl.DataFrame:
     shape = shape_of(report.entry.columns, report.entry.key, _QUERY.per)
     return page_of(report.scan, _QUERY, shape, None).collect(engine="streaming")
 
 
-def _ask_duckdb(database: duckdb.DuckDBPyConnection, report: OpenReport, files: Sequence[str]) -> pa.Table:
+def _ask_duckdb(database: duckdb.DuckDBPyConnection, report: OpenTable, files: Sequence[str]) -> pa.Table:
     shape = shape_of(report.entry.columns, report.entry.key, _QUERY.per)
     key = ", ".join(shape.key)
     counts = [f"sum({column.name}) AS {column.name}" for column in shape.columns if column.name not in shape.key]
