@@ -42,8 +42,8 @@ export function listenToFilters(current, choose) {
     at("add-filter").setAttribute("aria-expanded", String(isOpen));
     (isOpen ? at("filter-dimension") : at("add-filter")).focus();
   };
-  redraw(at("filter-dimension"), ...Object.keys(DIMENSIONS).map((name) => element("option", { value: name }, titleOf(name))));
-  redraw(at("filter-operator"), ...Object.entries(OPERATORS).map(([name, words]) => element("option", { value: name }, words)));
+  at("filter-dimension").append(...Object.keys(DIMENSIONS).map((name) => new Option(titleOf(name), name)));
+  at("filter-operator").append(...Object.entries(OPERATORS).map(([name, words]) => new Option(words, name)));
   at("add-filter").addEventListener("click", () => open(editor.hidden));
   editor.addEventListener("keydown", (event) => event.key === "Escape" && open(false));
   editor.addEventListener("submit", (event) => {

@@ -34,7 +34,7 @@ export const DAILY_SUM =
 
 // Half a day against a whole one is no change to speak of.
 const wholeDay = (metric, previous, beforeSpan) =>
-  element("span", { class: "tile-change even", title: beforeSpan }, `${metric.read(previous)} the whole day before`);
+  element("span", { class: "tile-change even", title: `Of the whole day, ${beforeSpan}` }, `${metric.read(previous)} on ${beforeSpan}`);
 
 function changeOf(metric, value, previous, beforeSpan) {
   if (!beforeSpan) return null;
