@@ -17,10 +17,13 @@ from query_api.live_routes import live_routes
 from query_api.pages import DASHBOARD, health_routes, page_routes
 from query_api.query_pool import QueryPool
 from query_api.raw_export import raw_export_routes
+from query_api.realtime import realtime_routes
 from query_api.report_reader import ReportReader
 from query_api.report_routes import report_routes
 from query_api.security_headers import SecurityHeaders
 from query_api.settings import QuerySettings
+from query_api.stats.reader import StatsReader
+from query_api.stats.routes import stats_routes
 from sites import LiveSites
 
 
@@ -30,7 +33,10 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     find = finder(grants, now)
     sites = LiveSites(settings.sites_file)
     lake = Lake(settings.lake)
-    reader = ReportReader(Catalogue(lake))
+    catalogue = Catalogue(lake)
+    recent = RecentEvents(lake)
+    reader = ReportReader(catalogue)
+    stats = StatsReader(catalogue, settings.query_max_rows)
     pool = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
 
     @asynccontextmanager
@@ -49,7 +55,9 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     )
     answer_errors_in_one_shape(app)
     app.include_router(report_routes(settings, sites, reader, pool, now))
-    app.include_router(live_routes(lake, RecentEvents(lake), sites, pool, now))
+    app.include_router(stats_routes(settings, sites, stats, pool, now))
+    app.include_router(realtime_routes(recent, sites, pool, now))
+    app.include_router(live_routes(lake, recent, sites, pool, now))
     app.include_router(raw_export_routes(lake, sites, pool))
     app.include_router(page_routes(grants, find, now))
     app.include_router(health_routes(lambda: pool.run(reader.entries)))

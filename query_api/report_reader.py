@@ -18,7 +18,7 @@ from query_api.report_query import ReportQuery, Shape, columns_document, page_of
 
 _CACHE_BYTES = 64 * 2**20
 
-_MADE_BY = f"{version('logektor')} {pl.__version__}"
+MADE_BY = f"{version('logektor')} {pl.__version__}"
 """A newer release may write the same rows as other bytes."""
 
 
@@ -130,5 +130,5 @@ class PageCache:
 def _etag(entry: CatalogueEntry, form: Format, query: ReportQuery) -> str:
     """The answer's name: the same question to the same table version has the same bytes."""
     table = f"{entry.name} {entry.version} {entry.refreshed_at.isoformat()}"
-    asked = f"{_MADE_BY} {table} {form} {asdict(query)}"
+    asked = f"{MADE_BY} {table} {form} {asdict(query)}"
     return f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'

@@ -45,12 +45,18 @@ def answer(query: StatsQuery, asked: Range, time_zone: str, hits: pl.LazyFrame) 
     if "conversion_rate" in query.metrics:
         measured = _with_conversion_rate(measured, query, asked, time_zone, of_site)
     whole = measured.select(*keys, *query.metrics).collect(engine="streaming")
-    terms = query.order_by or _usual_order(query)
+    terms = order_of(query)
     names, directions = [name for name, _ in terms], [direction for _, direction in terms]
     rest = [name for name in keys if name not in names]
     down = [direction == "desc" for direction in directions]
     ordered = whole.sort([*names, *rest], descending=[*down, *(False for _ in rest)], nulls_last=True)
     return Answer(ordered.slice(query.offset, query.limit), whole.height)
+
+
+def order_of(query: StatsQuery) -> Sequence[tuple[str, Direction]]:
+    """What rows are sorted by: as asked, else times from old to new, then the first metric from the largest."""
+    times: list[tuple[str, Direction]] = [(name, "asc") for name in query.dimensions if name in TIME_DIMENSIONS]
+    return query.order_by or [*times, (query.metrics[0], "desc")]
 
 
 def time_unit(name: str, asked: Range) -> str:
@@ -76,7 +82,7 @@ def _parted(rows: pl.LazyFrame, query: StatsQuery, asked: Range, time_zone: str)
         if name == GOAL:
             rows = rows.with_columns(pl.col("goals").alias(GOAL)).explode(GOAL).drop_nulls(GOAL)
         elif name in TIME_DIMENSIONS:
-            rows = rows.with_columns(_time(time_unit(name, asked), time_zone).alias(name))
+            rows = rows.with_columns(time_text(time_unit(name, asked), time_zone).alias(name))
         else:
             rows = rows.with_columns(dimension_value(name).alias(name))
     if GOAL in query.dimensions:
@@ -86,7 +92,8 @@ def _parted(rows: pl.LazyFrame, query: StatsQuery, asked: Range, time_zone: str)
     return rows
 
 
-def _time(unit: str, time_zone: str) -> pl.Expr:
+def time_text(unit: str, time_zone: str) -> pl.Expr:
+    """The hour, day, week or month of a row, as a time dimension says it."""
     if unit == "hour":
         return pl.col("occurred_at").dt.convert_time_zone(time_zone).dt.strftime("%Y-%m-%d %H:00:00")
     day = pl.col("date")
@@ -163,9 +170,3 @@ def _with_share(measured: pl.LazyFrame, name: str, of_all: pl.LazyFrame, keys: S
     )
     share = pl.when(pl.col("_all") > 0).then(pl.col("visitors") / pl.col("_all") * 100).round(2)
     return joined.with_columns(share.alias(name)).drop("_all")
-
-
-def _usual_order(query: StatsQuery) -> list[tuple[str, Direction]]:
-    """Times from old to new, then the first metric from the largest."""
-    times: list[tuple[str, Direction]] = [(name, "asc") for name in query.dimensions if name in TIME_DIMENSIONS]
-    return [*times, (query.metrics[0], "desc")]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from query_api.stats.answer import answer
 from query_api.stats.date_ranges import Days, Instants, Period, Range, resolve
 from query_api.stats.document import Combined, Comparison, Filter, StatsQuery
+from query_api.stats.hits import SCHEMA
 from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, OPERATORS, TIME_DIMENSIONS, VISIT_DIMENSIONS
 from tests.query_api.stats.in_sql import answer_in_sql
 
@@ -21,37 +22,6 @@ NOW = datetime(2026, 3, 30, 15, 20, tzinfo=UTC)
 FIRST = datetime(2026, 3, 27, 22, 0, tzinfo=UTC)
 """Summer time begins on the 29th."""
 
-SCHEMA = {
-    "site": pl.String(),
-    "date": pl.Date(),
-    "occurred_at": pl.Datetime("us", "UTC"),
-    "action": pl.String(),
-    "path": pl.String(),
-    "host": pl.String(),
-    "visitor_id": pl.String(),
-    "session_id": pl.Int64(),
-    "source": pl.String(),
-    "channel": pl.String(),
-    "referrer_host": pl.String(),
-    "utm_source": pl.String(),
-    "utm_medium": pl.String(),
-    "utm_campaign": pl.String(),
-    "utm_content": pl.String(),
-    "utm_term": pl.String(),
-    "entry_page": pl.String(),
-    "exit_page": pl.String(),
-    "country": pl.String(),
-    "device": pl.String(),
-    "browser": pl.String(),
-    "os": pl.String(),
-    "session_pageviews": pl.Int64(),
-    "session_seconds": pl.Int64(),
-    "session_is_bounce": pl.Boolean(),
-    "engaged_ms": pl.Int64(),
-    "scroll_depth": pl.Int32(),
-    "properties": pl.String(),
-    "goals": pl.List(pl.String()),
-}
 WORDS = ("a", "B", "ab", "ä/%'", "")
 VISIT_COLUMNS = [name for name in SCHEMA if name in {key.removeprefix("visit:") for key in VISIT_DIMENSIONS}]
 
