@@ -19,13 +19,13 @@ import { DAILY_SUM, drawHeadline } from "./headline.js";
 import { METRICS, METRIC_NAMES } from "./metrics.js";
 import { sayDataElsewhere, sayNoSite, sayNothing, sayNothingMatches, sayTrouble } from "./notices.js";
 import { ago, count } from "./numbers.js";
-import { numbersFromReports } from "./numbers_from_reports.js";
 import * as query from "./query.js";
 import { comparedWith, rangeOf, unitOf } from "./ranges.js";
 import { followRealtime } from "./realtime.js";
 import { drawRetention } from "./retention.js";
 import { drawSnippet, listenToCopy } from "./snippet.js";
 import { daysOf, spanOf, spansOf } from "./spans.js";
+import { statisticsOf } from "./statistics.js";
 
 const REFRESH = 30_000; // ms
 const REFRESH_WAITING = 5_000; // ms
@@ -35,7 +35,7 @@ const at = (id) => document.getElementById(id);
 const mayWatch = document.body.dataset.role !== "share";
 
 let view = address.read(METRIC_NAMES);
-let shown = null; // what is on the page: the view with its site, range, unit and the range before
+let shown = null; // what is on the page: the view with its site, range, unit, the range before, and whom to ask
 let reports = new Set();
 let refreshedAt = null; // ms
 let lastGood = null;
@@ -48,16 +48,6 @@ function choose(changes) {
   drawChips(view.filters);
   at("numbers").setAttribute("aria-busy", "true");
   refresh();
-}
-
-// Where the table of statistics is not built yet, the reports answer as well as they can.
-async function ask(document) {
-  try {
-    return await api.stats(document);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    return numbersFromReports(document, reports);
-  }
 }
 
 async function refresh() {
@@ -119,7 +109,9 @@ async function showNumbers(site, data, isCurrent) {
   const today = clock.slice(0, 10);
   const range = rangeOf(view.choice, { today, data, from: view.from, to: view.to });
   const before = comparedWith(range, view.comparison, view.choice);
-  const next = { ...view, site: site.domain, range, before, unit: unitOf(range, view.unit), today, clock };
+  const ask = await statisticsOf(site.domain, data, reports);
+  if (!isCurrent()) return;
+  const next = { ...view, site: site.domain, range, before, unit: unitOf(range, view.unit), today, clock, ask };
   shown = next;
   stopFirstRun(at("first-run"));
   for (const id of ["range", "snippet"]) at(id).hidden = false;
@@ -208,7 +200,7 @@ function drawFootnote({ range, filters, site }, traffic) {
 
 function askRanked(next, tab, rows) {
   const isWhole = tab.report === "actions" && !next.filters.length && reports.has("actions");
-  return isWhole ? actionsReport(next, rows + 1) : ask(query.ranked(next, tab, rows));
+  return isWhole ? actionsReport(next, rows + 1) : next.ask(query.ranked(next, tab, rows));
 }
 
 async function fill(made, next, isCurrent) {

@@ -1,6 +1,7 @@
 // Who is here now: a number in the header, and on a click the last 30 minutes and the pages.
 
 import * as api from "./api.js";
+import { wordsOf } from "./dimensions.js";
 import { element, redraw } from "./elements.js";
 import { count } from "./numbers.js";
 
@@ -65,5 +66,5 @@ function drawMinutes(panel, { visitors, pageviews_by_minute: minutes, pages }) {
   );
 }
 
-const pageLine = ({ page, path, visitors }) =>
-  element("li", {}, element("span", { class: "label" }, page ?? path), element("b", { class: "number" }, count(visitors)));
+const pageLine = ({ path, visitors }) =>
+  element("li", {}, element("span", { class: "label" }, wordsOf("event:page", path)), element("b", { class: "number" }, count(visitors)));
