@@ -1,6 +1,6 @@
 """The jobs that bring tables up to what was landed, and that make days anew."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
@@ -28,8 +28,8 @@ class RebuildConfig(dg.Config):
 def refresh_tables(context: dg.OpExecutionContext, lake: LakeResource) -> None:
     """Takes in what is landed and builds what is stale."""
     with retried():
-        changed = bring_up_to_date(lake.lake, load_reports(), lake.sites())
-    _say_built(context, changed)
+        days = bring_up_to_date(lake.lake, load_reports(), lake.sites())
+    _say_built(context, days)
 
 
 @dg.op(pool=REFRESH_POOL)
@@ -48,19 +48,19 @@ def rebuild_tables(context: dg.OpExecutionContext, config: RebuildConfig, lake: 
             )
     except RefreshError as error:
         raise dg.Failure(str(error)) from error
-    _say_built(context, dict.fromkeys(all_tables(), days))
+    _say_built(context, days)
 
 
-def _say_built(context: dg.OpExecutionContext, built: Mapping[str, Collection[date]]) -> None:
-    """Lets Dagster know, as it would of its own runs of these assets."""
-    new = {day.isoformat() for days in built.values() for day in days}
-    known = context.instance.get_dynamic_partitions(str(DAYS.name))
-    if missing := sorted(new.difference(known)):
-        context.instance.add_dynamic_partitions(str(DAYS.name), missing)
-    for table, days in built.items():
-        for day in sorted(days):
-            context.log_event(dg.AssetMaterialization(table, partition=day.isoformat()))
-    context.add_output_metadata({"days": len(new)})
+def _say_built(context: dg.OpExecutionContext, days: Sequence[date]) -> None:
+    """Lets Dagster know of days of all tables, as it would of its own runs of these assets."""
+    keys = [day.isoformat() for day in days]
+    known = set(context.instance.get_dynamic_partitions(str(DAYS.name)))
+    if new := [key for key in keys if key not in known]:
+        context.instance.add_dynamic_partitions(str(DAYS.name), new)
+    for table in all_tables():
+        for key in keys:
+            context.log_event(dg.AssetMaterialization(table, partition=key))
+    context.add_output_metadata({"days": len(days)})
 
 
 @dg.job(

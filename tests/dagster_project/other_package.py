@@ -8,18 +8,18 @@ from pipelines.reports.report import Report, shaped
 
 def build(events: pl.LazyFrame) -> pl.LazyFrame:
     """One row per site and day."""
-    return shaped(events.group_by("site", date="event_date").agg(hits=pl.len()), HITS.spec)
+    return shaped(events.group_by("site", date="event_date").agg(knocks=pl.len()), KNOCKS.spec)
 
 
-HITS = Report(
+KNOCKS = Report(
     spec=TableSpec(
-        name="hits",
-        description="Hits of each site and day.",
+        name="knocks",
+        description="Knocks of each site and day.",
         key=("site", "date"),
         columns=(
             Column("site", pl.String(), "the domain of the site"),
             Column("date", pl.Date(), "the day, in the site's time zone"),
-            Column("hits", pl.Int64(), "events of any kind", additive=True),
+            Column("knocks", pl.Int64(), "events of any kind", additive=True),
         ),
     ),
     inputs=("events",),

@@ -1,5 +1,6 @@
 """Checks that fail say what is wrong and where, in numbers, and never whose rows they are."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -9,6 +10,7 @@ import pytest
 from dagster_project.defs.events.checks import no_future_days
 from dagster_project.defs.raw.checks import share_of_dead_letters
 from dagster_project.defs.reports.checks import sampled_day
+from dagster_project.failed_days import look_again
 from dagster_project.table_asset import BuildConfig
 from lake.events_table import EventsTable
 from lake.table_version import open_version
@@ -102,7 +104,7 @@ def test_a_stored_day_that_no_rebuild_would_make_is_told(home: Home) -> None:
     compared = definitions.resolve_job_def("compare").execute_in_process(instance=home.instance)
     found = evaluations(compared)["pages:equals_rebuild"]
     assert not found.passed
-    assert found.metadata["columns it changes"].value == ["pageviews"]
+    assert found.metadata["columns it changes"].value == "pageviews"
     assert found.metadata["rows a rebuild changes"].value == 1
     assert "of-ann" not in str(found)
 
@@ -112,3 +114,36 @@ def test_each_day_another_day_is_compared_and_the_same_one_all_day() -> None:
     assert sampled_day([], TODAY) is None
     assert sampled_day(days, TODAY) == sampled_day(list(reversed(days)), TODAY)
     assert {sampled_day(days, TODAY + timedelta(days=number)) for number in range(5)} == set(days)
+
+
+def test_a_day_that_failed_stays_in_sight_until_it_passes_and_stops_no_other_day() -> None:
+    check = dg.AssetCheckKey(dg.AssetKey("events"), "key_is_unique")
+    later = DAY + timedelta(days=1)
+    broken = {DAY}
+
+    def look(days: Sequence[date]) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=not broken.intersection(days))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def run_of(day: date) -> tuple[bool, dg.AssetCheckSeverity]:
+            result = look_again(instance, check, [day], look)
+            instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=check.asset_key,
+                    check_name=check.name,
+                    passed=result.passed,
+                    metadata=result.metadata,
+                    severity=result.severity,
+                )
+            )
+            return result.passed, result.severity
+
+        assert run_of(later) == (True, dg.AssetCheckSeverity.ERROR)
+        assert run_of(DAY) == (False, dg.AssetCheckSeverity.ERROR)
+        assert run_of(later) == (False, dg.AssetCheckSeverity.WARN)
+        assert run_of(later) == (False, dg.AssetCheckSeverity.WARN)
+        broken.add(later)
+        assert run_of(later) == (False, dg.AssetCheckSeverity.ERROR)
+        broken.clear()
+        assert run_of(later) == (True, dg.AssetCheckSeverity.ERROR)

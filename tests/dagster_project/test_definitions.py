@@ -65,14 +65,14 @@ def test_what_dagster_shows_of_a_table_is_its_definition(loaded: dg.Definitions)
 
 
 def test_a_report_of_another_package_gets_its_asset_and_its_check() -> None:
-    installed = EntryPoint("hits", "tests.dagster_project.other_package:HITS", "logektor.reports")
+    installed = EntryPoint("knocks", "tests.dagster_project.other_package:KNOCKS", "logektor.reports")
     report = load_reports([installed])[-1]
     other = dg.Definitions(
         assets=[report_asset(report)],
-        asset_checks=[key_checks([report.spec])],
+        asset_checks=[key_checks([report])],
         resources={"lake": LakeResource(uri="lake", sites_file="sites.toml")},
     )
-    assert graph(other)["hits"] == {"events"}
+    assert graph(other)["knocks"] == {"events"}
     assert [key.name for key in other.resolve_asset_graph().asset_check_keys] == ["key_is_unique"]
 
 

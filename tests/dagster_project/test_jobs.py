@@ -112,7 +112,9 @@ def test_replay_sends_what_there_is(project: Project) -> None:
 
 
 def test_erase_takes_a_visitor_out(project: Project) -> None:
-    assert project.run("erase", "erase_everywhere", {"visitor": "ann"}).success
+    (project.folder / "erasures").mkdir()
+    (project.folder / "erasures" / "1").write_text('{"visitor": "ann"}')
+    assert project.run("erase", "erase_everywhere", {"request": "1"}).success
     assert project.events() == {YESTERDAY: 1, TODAY: 1}
 
 

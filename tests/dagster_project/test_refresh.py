@@ -302,7 +302,7 @@ def test_a_report_links_to_its_rows_of_the_day(home: Home) -> None:
         "http://query.example/api/reports/traffic?site=example.com&from=2026-11-20&to=2026-11-20"
     )
     assert "read it" not in metadata["sessions"]
-    assert metadata["traffic"]["rows of 30 days"] == dg.MetadataValue.text(" " * 29 + "█ up to 1")
+    assert metadata["traffic"]["rows of 30 days"] == dg.MetadataValue.text("·" * 29 + "█ up to 1")
     assert metadata["traffic"]["source revision"] == dg.MetadataValue.int(1)
 
 

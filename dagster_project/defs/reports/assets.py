@@ -20,7 +20,7 @@ def report_asset(report: Report) -> dg.AssetsDefinition:
         return {"partitions built": len(build(lake.lake, report, days, anew, lake.sites()))}
 
     group = "reports" if is_report(report.spec) else "clean"
-    return table_asset(report.spec, group=group, deps=report.tables, build=build_report)
+    return table_asset(report.spec, group=group, deps=report.tables, build=build_report, start=report.window.start)
 
 
 @dg.definitions
