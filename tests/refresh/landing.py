@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 
 from lake.errors import LandingConflict
@@ -33,7 +32,7 @@ class Landing:
             placed.append({"event_id": f"{partition}-{self._next[partition]}", **row,
                            "kafka_offset": self._next[partition]})  # fmt: skip
             self._next[partition] += 1
-        table = pl.concat([raw(row) for row in placed]).collect().to_arrow().cast(LANDED)
+        table = raw(*placed).collect().to_arrow().cast(LANDED)
         used = {row.get("kafka_partition", 0) for row in rows}
         for _ in range(100):
             # As the worker: a conflict is met with a fresh look at the table.

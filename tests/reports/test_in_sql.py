@@ -47,29 +47,32 @@ def test_tables_equal_an_independent_computation(rows: list[dict[str, Any]]) -> 
     assert_equal_in_sql(clean, clean.lazy())
 
 
-def clean_lines(lines: list[bytes]) -> pl.DataFrame:
-    """What becomes of a log's lines in the table `events`, without a stream between; some are sent again."""
+def landed_lines(lines: list[bytes]) -> list[dict[str, Any]]:
+    """What is landed of a log's lines, without a stream between."""
     encoder = LineEvents(Site(SITE, write_keys=(), server_keys=()), b"a key of the test")
     encoded = [line for line in map(encoder.encode, lines) if line.trouble is None]
-    sent = [msgspec.json.decode(line.event) for line in encoded]
-    landed = raw(
-        *(
-            {
-                "event_id": event["eventId"],
-                "site": event["site"],
-                "action": event["action"],
-                "object_id": event["visitorId"],
-                "subject_type": event.get("subjectType"),
-                "subject_id": event.get("subjectId"),
-                "occurred_at": datetime.fromisoformat(event["datetimeStamp"]).astimezone(UTC),
-                "visitor_id": event["visitorId"],
-                "url": event.get("url"),
-                "referrer": event.get("referrer"),
-                "user_agent": event.get("userAgent"),
-            }
-            for event in [*sent, *sent[:100]]
-        )
-    )
+    return [
+        {
+            "event_id": event["eventId"],
+            "site": event["site"],
+            "action": event["action"],
+            "object_id": event["visitorId"],
+            "subject_type": event.get("subjectType"),
+            "subject_id": event.get("subjectId"),
+            "occurred_at": datetime.fromisoformat(event["datetimeStamp"]).astimezone(UTC),
+            "visitor_id": event["visitorId"],
+            "url": event.get("url"),
+            "referrer": event.get("referrer"),
+            "user_agent": event.get("userAgent"),
+        }
+        for event in (msgspec.json.decode(line.event) for line in encoded)
+    ]
+
+
+def clean_lines(lines: list[bytes]) -> pl.DataFrame:
+    """What becomes of a log's lines in the table `events`; some are sent again."""
+    sent = landed_lines(lines)
+    landed = raw(*sent, *sent[:100])
     return first_of_each(enrich(landed, {SITE: "America/Los_Angeles"}).collect())
 
 

@@ -73,7 +73,7 @@ class HitsHome:
         with duckdb.connect() as connection:
             files = f"{self.lake.table_uri('hits')}/*/*.parquet"
             connection.execute("SET TimeZone = 'UTC'")
-            rows = connection.sql("FROM read_parquet(?, hive_partitioning = true)", params=[files]).pl()
+            rows: pl.DataFrame = connection.sql("FROM read_parquet(?, hive_partitioning = true)", params=[files]).pl()
         return rows.with_columns(pl.col("date").cast(pl.Date()))
 
 
