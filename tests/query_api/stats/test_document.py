@@ -1,6 +1,9 @@
 """What a stats query may say, and that whatever is wrong is named with its place."""
 
 import copy
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -147,6 +150,17 @@ def test_a_wrong_document_names_the_place(change: dict[str, Any], place: str) ->
     error = refused({"site_id": "example.com", "metrics": ["visitors"], "date_range": "7d", **change})
     assert error.field == place
     assert error.message.startswith(f"{place}: ")
+
+
+def test_the_examples_of_the_documentation_are_right() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "http_api.md").read_text(encoding="utf-8")
+    of_statistics = text.partition("### Statistics")[2].partition("### Realtime")[0]
+    examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", of_statistics, re.DOTALL)]
+    examples += [json.loads(body) for body in re.findall(r"-d '(.*?)'", of_statistics, re.DOTALL)]
+    assert len(examples) == 3
+    for example in examples:
+        VALIDATOR.validate(example)
+        parse(example, MOST_ROWS)
 
 
 def test_filters_are_bounded_in_depth_and_number() -> None:
