@@ -129,7 +129,8 @@ def _take_step(
 def _enriched(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> Iterator[pl.DataFrame]:
     """Landed rows as rows of `events`, some at a time. Raises TableConflict where they are deleted meanwhile."""
     for rows in _in_slices(landed):
-        yield enrich(rows.lazy(), time_zones).collect()
+        # They come in as many pieces as files were read, and each step would go through them piece by piece.
+        yield enrich(rows.rechunk().lazy(), time_zones).collect()
 
 
 def _in_slices(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
