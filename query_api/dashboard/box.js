@@ -14,7 +14,7 @@ const MORE_ROWS = 40;
 export function makeBox(box, { onChange, onFilter, onFile }) {
   const made = { box, tab: box.tabs[0], rows: FIRST_ROWS };
   const table = element("table", { "aria-labelledby": `${box.name}-title` });
-  const panel = element("div", { class: "panel", id: `${box.name}-panel`, "aria-busy": "true" }, table);
+  const panel = element("div", { class: box.isShort ? "panel short" : "panel", id: `${box.name}-panel`, "aria-busy": "true" }, table);
   const more = element("button", { type: "button", class: "more", hidden: true }, "Show more");
   const files = element("p", { class: "files" });
   const title = element("h2", { id: `${box.name}-title` }, box.title);

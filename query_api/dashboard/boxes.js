@@ -43,6 +43,7 @@ export const BOXES = [
   },
   {
     name: "goals",
+    isShort: true,
     title: "Goals",
     empty: "No goal was reached in this range. Goals are declared in sites.toml.",
     tabs: [
@@ -51,6 +52,7 @@ export const BOXES = [
   },
   {
     name: "actions",
+    isShort: true,
     title: "Actions: who did what to what",
     empty: "Nothing happened in this range.",
     tabs: [

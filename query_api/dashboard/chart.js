@@ -46,6 +46,8 @@ function options(parent, picture, tip) {
   const line = { stroke: color("accent"), width: 2, spanGaps: false };
   const isSparse = spans.length <= 31;
   const isOneDay = spans[0].slice(0, 10) === spans.at(-1).slice(0, 10);
+  // Hours of several days are marked by where each day begins.
+  const marks = unit === "hour" && !isOneDay ? spans.filter((span) => span.endsWith(" 00:00:00")) : spans;
   return {
     width: parent.clientWidth,
     height: HEIGHT,
@@ -63,7 +65,7 @@ function options(parent, picture, tip) {
       {
         ...axis,
         grid: { show: false },
-        splits: () => labelled(spans, parent.clientWidth).map(unixSeconds),
+        splits: () => labelled(marks, parent.clientWidth).map(unixSeconds),
         values: (_, splits) => splits.map((seconds) => briefSpan(spanAt(spans, seconds), unit, isOneDay)),
         size: 30,
         gap: 8,
@@ -116,7 +118,7 @@ function niceTop(max, metric) {
   if (metric.isShare) return Math.min(100, Math.ceil(max / 20) * 20);
   if (metric.steps) return 4 * (metric.steps.find((step) => step * 4 >= max) ?? Math.ceil(max / 4 / 3600) * 3600);
   const power = 10 ** Math.floor(Math.log10(max));
-  const top = [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10].find((factor) => factor * power >= max) * power;
+  const top = [1, 1.2, 1.6, 2, 2.4, 3.2, 4, 4.8, 6, 8, 10].find((factor) => factor * power >= max) * power;
   return metric.isCount ? Math.ceil(top / 4) * 4 : top;
 }
 

@@ -28,8 +28,9 @@ function chip([operator, dimension, values], index) {
 const clearAll = () =>
   element("li", {}, element("button", { type: "button", class: "link", "data-index": "all" }, "Clear all"));
 
-// current: answers the filters; choose(filters): shows others.
-export function listenToFilters(current, choose) {
+// current: answers the filters; choose(filters): shows others; suggest(dimension): answers its values of now.
+export function listenToFilters(current, choose, suggest) {
+  let known = new Map(); // from the words of a value to the value
   at("chips").addEventListener("click", ({ target }) => {
     const index = target.closest("button")?.dataset.index;
     if (index === undefined) return;
@@ -41,16 +42,29 @@ export function listenToFilters(current, choose) {
     editor.hidden = !isOpen;
     at("add-filter").setAttribute("aria-expanded", String(isOpen));
     (isOpen ? at("filter-dimension") : at("add-filter")).focus();
+    if (isOpen) offer();
   };
+  const offer = async () => {
+    const dimension = at("filter-dimension").value;
+    known = new Map();
+    redraw(at("filter-values"));
+    const values = await suggest(dimension).catch(() => []);
+    if (dimension !== at("filter-dimension").value) return;
+    known = new Map(values.map((value) => [wordsOf(dimension, value), value]));
+    redraw(at("filter-values"), ...[...known.keys()].map((words) => element("option", { value: words })));
+  };
+  at("filter-dimension").addEventListener("change", offer);
   at("filter-dimension").append(...Object.keys(DIMENSIONS).map((name) => new Option(titleOf(name), name)));
   at("filter-operator").append(...Object.entries(OPERATORS).map(([name, words]) => new Option(words, name)));
   at("add-filter").addEventListener("click", () => open(editor.hidden));
   editor.addEventListener("keydown", (event) => event.key === "Escape" && open(false));
   editor.addEventListener("submit", (event) => {
     event.preventDefault();
-    const value = at("filter-value").value.trim();
-    if (!value) return at("filter-value").focus();
-    choose(added(current(), [at("filter-operator").value, at("filter-dimension").value, [value]]));
+    const words = at("filter-value").value.trim();
+    if (!words) return at("filter-value").focus();
+    const operator = at("filter-operator").value;
+    const value = operator.startsWith("is") && known.has(words) ? known.get(words) : words;
+    choose(added(current(), [operator, at("filter-dimension").value, [value]]));
     at("filter-value").value = "";
     open(false);
   });

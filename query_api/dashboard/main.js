@@ -252,7 +252,14 @@ at("boxes").append(...boxes.map(({ frame }) => frame));
 at("links").hidden = !mayWatch;
 const follow = followRealtime(at("now"), at("realtime"));
 listenToControls(() => shown, choose);
-listenToFilters(() => view.filters, (filters) => choose({ filters }));
+listenToFilters(
+  () => view.filters,
+  (filters) => choose({ filters }),
+  async (dimension) => {
+    const { results } = await shown.ask(query.values(shown, dimension));
+    return results.map(({ dimensions: [value] }) => value);
+  },
+);
 listenToCopy(at("snippet"));
 listenToKeys(at("chart"), at("chart-said"));
 followSizeAndTheme(at("chart"));

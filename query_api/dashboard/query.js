@@ -20,3 +20,11 @@ export const ranked = (shown, { dimension, metrics }, rows) => ({
   order_by: [[metrics[0], "desc"]],
   pagination: { limit: rows + 1 },
 });
+
+// The values that a dimension has in the range, the most frequent first.
+export const values = ({ site, range }, dimension) => ({
+  ...asked({ site, filters: [] }, range),
+  metrics: ["visitors"],
+  dimensions: [dimension],
+  pagination: { limit: 100 },
+});

@@ -20,9 +20,9 @@ export function spanOf(clock, unit) {
 
 export const unixSeconds = (span) => Date.parse(`${span.slice(0, 10)}T${span.slice(11) || "00:00:00"}Z`) / 1000;
 
-// As it stands on the axis; `few` days leave room for hours only.
+// As it stands on the axis.
 export function briefSpan(span, unit, isOneDay) {
-  if (unit === "hour") return isOneDay || span.slice(11, 13) !== "00" ? span.slice(11, 16) : shortDay(span.slice(0, 10));
+  if (unit === "hour") return isOneDay ? span.slice(11, 16) : shortDay(span.slice(0, 10));
   return unit === "month" ? monthText(span) : shortDay(span);
 }
 

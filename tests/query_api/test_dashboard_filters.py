@@ -17,6 +17,7 @@ from pipelines.reports.retention import RETENTION
 from pipelines.reports.traffic import TRAFFIC
 from query_api.tokens import read_token
 from sites import register_site
+from tests.query_api.axe import violations
 from tests.query_api.conftest import SITE, TODAY, Home, running_server
 from tests.written_day import write_day
 
@@ -69,7 +70,7 @@ def write(home: Path, spec: TableSpec, rows: pl.DataFrame) -> pl.DataFrame:
         if name in rows.columns
         else pl.lit(0 if kind.is_numeric() and not spec.single_rows else None, kind).alias(name)
         for name, kind in spec.schema.items()
-    ).cast(dict(spec.schema))
+    ).cast(pl.Schema(spec.schema))
     table = ReportTable(Lake(str(home / "lake")), spec)
     table.declare()
     for (day,), of_day in whole.group_by("date"):
@@ -205,6 +206,18 @@ def test_the_editor_filters_by_what_contains_or_is_not(page: Page, server: str, 
     assert tile(page, "visits") == str(visits_in(last_days(home).filter(entry_page="/")))
 
 
+def test_the_editor_offers_the_values_that_are_there(page: Page, server: str, home: Home) -> None:
+    open_dashboard(page, server, home)
+    page.get_by_role("button", name="+ Filter").click()
+    page.locator("#filter-dimension").select_option(label="Country")
+    offered = page.locator("#filter-values option")
+    expect(offered).to_have_count(3)
+    assert {option.get_attribute("value") for option in offered.all()} == {"United States", "Germany", "(unknown)"}
+    page.locator("#filter-value").fill("Germany")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{server}/?{WEEK}&f=is,country,DE")
+
+
 def test_filters_that_nothing_meets_can_be_cleared(page: Page, server: str, home: Home) -> None:
     open_dashboard(page, server, home, f"{WEEK}&f=is,page,/nowhere")
     expect(page.locator("#notice")).to_contain_text("Nothing matches these filters")
@@ -272,11 +285,26 @@ def test_a_filtered_box_is_saved_as_csv(page: Page, server: str, home: Home) -> 
     assert dict(rows.select("source", "visits").iter_rows()) == dict(expected.iter_rows())
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_everything_is_shown(page: Page, server: str, home: Home, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    open_dashboard(page, server, home)
+    expect(page.locator("#retention")).to_be_visible()
+    page.locator("#now").click()
+    page.get_by_text("The line for your pages").click()
+    assert violations(page) == []
+    choose_row(page, "places", "Germany")
+    choose_row(page, "pages", "/pricing")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_funnels_and_who_comes_back_are_shown_where_they_are_known(page: Page, server: str, home: Home) -> None:
     open_dashboard(page, server, home)
     funnel = page.locator("#funnels tbody tr")
     expect(funnel).to_have_count(2)
-    assert [row.locator("th, td").all_inner_texts() for row in funnel.all()][0][0] == "Visit"
+    expect(funnel.first).to_contain_text("Visit")
     expect(funnel.nth(1)).to_contain_text("40%")
     expect(page.locator("#retention tbody tr td")).to_have_text(["8", "50%", "25%"])
     choose_row(page, "places", "Germany")

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pyarrow as pa
@@ -14,13 +13,10 @@ from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
 from lake.raw_schema import DEAD_LETTER, EVENT, LANDED
 from query_api.grants import issue
-from tests import npm
+from tests.query_api.axe import violations
 from tests.query_api.conftest import EMPTY, OTHER, SITE, Home, build_home, running_server
 
 pytestmark = pytest.mark.browser
-
-AXE_VERSION = "4.14.1"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 class Landing:
@@ -163,13 +159,6 @@ def wait_until_drawn(page: Page, name: str) -> None:
     else:
         expect(page.locator("summary").first).to_be_visible()
         page.locator("summary").first.click()
-
-
-def violations(page: Page) -> list[tuple[str, str]]:
-    """What axe-core finds wrong: rule, and the elements that break it."""
-    page.evaluate((npm.installed("axe-core", AXE_VERSION) / "axe-core" / "axe.min.js").read_text())
-    found: dict[str, Any] = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
-    return [(each["id"], str([node["html"] for node in each["nodes"]])) for each in found["violations"]]
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/rejected"])
