@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import collector, landing, landing_latency, measured, reports, startup
+from benchmarks import collector, landing, landing_latency, measured, query, reports, startup
 
 BENCHMARKS = {
     "collector": collector.run,
     "collector_soak": collector.soak,
     "landing": landing.run,
     "landing_latency": landing_latency.run,
+    "query": query.run,
     "reports": reports.run,
     "startup": startup.run,
 }
