@@ -21,7 +21,7 @@ export function drawHeadline(parent, { numbers, before, chosen, days, beforeSpan
     tile.title = isSum ? DAILY_SUM : "";
     redraw(
       tile,
-      element("span", { class: "tile-label" }, metric.label, isSum ? element("small", {}, " daily sum") : null),
+      element("span", { class: "tile-label" }, metric.label),
       element("span", { class: "tile-value", title: metric.exact(value) }, metric.read(value)),
       isUnfinishedDay && before && metric.isCount ? wholeDay(metric, previous, beforeSpan) : changeOf(metric, value, previous, beforeSpan),
     );
@@ -29,8 +29,8 @@ export function drawHeadline(parent, { numbers, before, chosen, days, beforeSpan
 }
 
 export const DAILY_SUM =
-  "Visitors are counted anew each day, because without cookies nobody is known the next day. " +
-  "Over several days this is the sum of the daily visitors.";
+  "Visitors are counted anew each day, because without cookies nobody is known the next day: " +
+  "over several days a person counts once for each, unless signed in.";
 
 // Half a day against a whole one is no change to speak of.
 const wholeDay = (metric, previous, beforeSpan) =>
