@@ -117,7 +117,12 @@ async function showNumbers(site, data, isCurrent) {
   for (const id of ["range", "snippet"]) at(id).hidden = false;
   drawSnippet(at("snippet"), site.snippet);
   drawControls(next);
-  const ranked = boxes.map((made) => fill(made, next, isCurrent));
+  const below = Promise.all([
+    ...boxes.map((made) => fill(made, next, isCurrent)),
+    drawFunnels(at("funnels"), next, reports),
+    drawRetention(at("retention"), next, reports),
+  ]);
+  below.catch(() => {}); // told where it is awaited
   const ofBefore = (make) => (before ? ask(make(next, before)) : null);
   const [numbers, numbersBefore, values, valuesBefore, traffic] = await Promise.all([
     ask(query.totals(next, range)),
@@ -125,9 +130,14 @@ async function showNumbers(site, data, isCurrent) {
     ask(query.series(next, range)),
     ofBefore(query.series),
     api.everyRow("traffic", { site: site.domain, from: range.first, to: range.last }),
-    ...ranked,
   ]);
   if (!isCurrent()) return;
+  drawFound(next, data, numbers, numbersBefore, values, valuesBefore, traffic);
+  await below;
+}
+
+function drawFound(next, data, numbers, numbersBefore, values, valuesBefore, traffic) {
+  const { site, range } = next;
   const isEmpty = !numbers.results[0]?.metrics[0] && !values.results.length;
   at("numbers").hidden = isEmpty;
   if (isEmpty && next.filters.length && traffic.length) {
@@ -135,13 +145,12 @@ async function showNumbers(site, data, isCurrent) {
   }
   if (isEmpty) {
     const { first, last } = data;
-    return sayDataElsewhere(at("notice"), site.domain, range, data, () => choose({ choice: "custom", from: first, to: last }));
+    return sayDataElsewhere(at("notice"), site, range, data, () => choose({ choice: "custom", from: first, to: last }));
   }
   sayNothing(at("notice"));
   drawNumbers(next, numbers.results[0].metrics, numbersBefore?.results[0]?.metrics ?? null);
   drawSeries(next, values.results, valuesBefore?.results);
   drawFootnote(next, traffic);
-  await Promise.all([drawFunnels(at("funnels"), next, reports), drawRetention(at("retention"), next, reports)]);
 }
 
 function drawNumbers(next, numbers, before) {

@@ -196,3 +196,13 @@ def test_the_whole_dashboard_is_small() -> None:
     files = [path for path in DASHBOARD.rglob("*") if path.suffix in (".js", ".css", ".html", ".svg")]
     assert len(files) > 20
     assert sum(len(gzip.compress(path.read_bytes())) for path in files) <= 150_000
+
+
+def test_the_page_asks_for_all_its_modules_at_once() -> None:
+    preloaded = set(re.findall(r'modulepreload" href="/dashboard/([^"]+)"', (DASHBOARD / "index.html").read_text()))
+    needed, found = {"main.js"}, {"main.js"}
+    while found:
+        texts = [(DASHBOARD / name).read_text() for name in found]
+        found = {name for text in texts for name in re.findall(r'^import .*"\./([^"]+)";', text, re.M)} - needed
+        needed |= found
+    assert preloaded == needed - {"main.js"}
