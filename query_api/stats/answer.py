@@ -32,16 +32,14 @@ def answer(query: StatsQuery, asked: Range, time_zone: str, hits: pl.LazyFrame) 
     matching = of_site.filter(pl.lit(True), *map(condition, query.filters))
     keys = list(query.dimensions)
     rows = _parted(matching, query, asked, time_zone)
-    measured = _counts(rows, keys)
-    if keys:
-        # What was only left, and not come to: a page that is read past midnight, say.
-        measured = measured.filter(pl.col("events") > 0)
+    happened = _happened(rows)
+    measured = _counts(happened, keys)
     if _OF_VISITS.intersection(query.metrics):
-        measured = _joined(measured, _visits(rows, keys), keys)
+        measured = _joined(measured, _visits(happened, keys), keys)
     if _OF_PAGES.intersection(query.metrics):
         measured = _joined(measured, _pages(rows, keys), keys)
     if "percentage" in query.metrics:
-        measured = _with_share(measured, "percentage", matching.select(_ALL_VISITORS), [])
+        measured = _with_share(measured, "percentage", _happened(matching).select(_VISITORS.alias("_all")), [])
     if "conversion_rate" in query.metrics:
         measured = _with_conversion_rate(measured, query, asked, time_zone, of_site)
     whole = measured.select(*keys, *query.metrics).collect(engine="streaming")
@@ -66,7 +64,7 @@ def time_unit(name: str, asked: Range) -> str:
 
 
 _IS_HIT = pl.col("action") != ENGAGEMENT
-_ALL_VISITORS = pl.col("visitor_id").filter(_IS_HIT).drop_nulls().n_unique().alias("_all")
+_VISITORS = pl.col("_visitor").drop_nulls().n_unique()
 
 
 def _of_range(hits: pl.LazyFrame, site: str, asked: Range) -> pl.LazyFrame:
@@ -74,6 +72,15 @@ def _of_range(hits: pl.LazyFrame, site: str, asked: Range) -> pl.LazyFrame:
     if asked.begin is not None:
         rows = rows.filter(pl.col("occurred_at").is_between(asked.begin, asked.end, closed="left"))
     return rows
+
+
+def _happened(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows without engagements, with `_visitor` for counting.
+
+    Hashes of 64 bits are counted in half the time: among a million visitors two share one in one of 37 million counts.
+    """
+    visitor = pl.when(pl.col("visitor_id").is_not_null()).then(pl.col("visitor_id").hash())
+    return rows.filter(_IS_HIT).with_columns(_visitor=visitor)
 
 
 def _parted(rows: pl.LazyFrame, query: StatsQuery, asked: Range, time_zone: str) -> pl.LazyFrame:
@@ -111,21 +118,21 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, keys: Sequence[str]) -> pl.
     return left.join(right, on=list(keys), how="left", nulls_equal=True)
 
 
-def _counts(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+def _counts(happened: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+    """What was only left, and not come to, is no group: a page that is read past midnight, say."""
     return _grouped(
-        rows,
+        happened,
         keys,
-        pl.col("visitor_id").filter(_IS_HIT).drop_nulls().n_unique().alias("visitors"),
-        pl.col("session_id").filter(_IS_HIT).drop_nulls().n_unique().alias("visits"),
+        _VISITORS.alias("visitors"),
+        pl.col("session_id").drop_nulls().n_unique().alias("visits"),
         (pl.col("action") == "pageview").sum().alias("pageviews"),
-        _IS_HIT.sum().alias("events"),
+        pl.len().alias("events"),
     )
 
 
-def _visits(rows: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+def _visits(happened: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
     """What the visits of each group are like, each counted once in it; null where there are none."""
-    of_visits = rows.filter(_IS_HIT, pl.col("session_id").is_not_null())
-    visits = of_visits.unique([*keys, "session_id"])
+    visits = happened.drop_nulls("session_id").unique([*keys, "session_id"])
     return _grouped(
         visits,
         keys,
@@ -157,7 +164,8 @@ def _with_conversion_rate(
     everybody = of_site.filter(pl.lit(True), *map(condition, kept))
     keys = [name for name in query.dimensions if name != GOAL]
     without_goal = StatsQuery(query.site, query.metrics, query.period, tuple(keys), tuple(kept))
-    all_visitors = _grouped(_parted(everybody, without_goal, asked, time_zone), keys, _ALL_VISITORS)
+    happened = _happened(_parted(everybody, without_goal, asked, time_zone))
+    all_visitors = _grouped(happened, keys, _VISITORS.alias("_all"))
     return _with_share(measured, "conversion_rate", all_visitors, keys)
 
 
