@@ -77,7 +77,6 @@ class Look:
     def __init__(self, home: Home, url: str) -> None:
         self._home = home
         self._sensor = alerts_sensor(SecretStr(url))
-        self._project = dg.Definitions.merge(home.definitions, dg.Definitions(jobs=list(DEFINITIONS.jobs or [])))
         self._cursor: str | None = None
 
     def __call__(self) -> str:
@@ -86,7 +85,7 @@ class Look:
             self._home.instance,
             cursor=self._cursor,
             resources={"lake": self._home.resource},
-            repository_def=self._project.get_repository_def(),
+            repository_def=DEFINITIONS.get_repository_def(),
         )
         said = self._sensor(context)
         assert isinstance(said, dg.SkipReason)
