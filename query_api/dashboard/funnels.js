@@ -4,9 +4,10 @@ import * as api from "./api.js";
 import { element, redraw } from "./elements.js";
 import { count, percent } from "./numbers.js";
 
-export async function drawFunnels(parent, { site, range, filters }, reports) {
+export async function drawFunnels(parent, { site, range, filters }, reports, isCurrent) {
   const isShown = reports.has("funnels") && !filters.length;
   const rows = isShown ? await api.everyRow("funnels", { site, from: range.first, to: range.last }) : [];
+  if (!isCurrent()) return;
   parent.hidden = !rows.length;
   if (!rows.length) return;
   const funnels = Map.groupBy(rows, ({ funnel }) => funnel);

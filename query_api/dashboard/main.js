@@ -119,8 +119,8 @@ async function showNumbers(site, data, isCurrent) {
   drawControls(next);
   const below = Promise.all([
     ...boxes.map((made) => fill(made, next, isCurrent)),
-    drawFunnels(at("funnels"), next, reports),
-    drawRetention(at("retention"), next, reports),
+    drawFunnels(at("funnels"), next, reports, isCurrent),
+    drawRetention(at("retention"), next, reports, isCurrent),
   ]);
   below.catch(() => {}); // told where it is awaited
   const ofBefore = (make) => (before ? ask(make(next, before)) : null);

@@ -7,11 +7,12 @@ import { count, percent } from "./numbers.js";
 
 const COHORTS = 8;
 
-export async function drawRetention(parent, { site, today, filters }, reports) {
+export async function drawRetention(parent, { site, today, filters }, reports, isCurrent) {
   const isShown = reports.has("retention") && !filters.length;
   const from = addDays(today, -7 * (COHORTS + 1));
   const all = isShown ? await api.everyRow("retention", { site, from, to: today }) : [];
   const rows = all.filter(({ cohort }) => cohort >= from);
+  if (!isCurrent()) return;
   parent.hidden = !rows.length;
   if (!rows.length) return;
   const cohorts = [...Map.groupBy(rows, ({ cohort }) => cohort)].sort(([one], [other]) => (one < other ? -1 : 1));
