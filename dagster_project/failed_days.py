@@ -1,6 +1,6 @@
 """Days that failed a check are looked at again until they pass, though later runs of the check are of other days."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -17,21 +17,20 @@ def look_again(
     days: Sequence[date],
     look: Callable[[Sequence[date]], dg.AssetCheckResult],
 ) -> dg.AssetCheckResult:
-    """What a check says of the days of a run, and of those that failed the last time.
+    """What a check says of the days of a run, and of those that failed the last time: all, or those it names itself.
 
     Where only such do, it is a warning: it stays in sight, and stops no run that is not of them.
     """
     result = look(days)
-    failed = [] if result.passed else list(days)
+    failed = _failed(result, days)
     earlier = sorted(_failed_before(instance, check).difference(days))
     if earlier and not (again := look(earlier)).passed:
-        failed += earlier
+        failed |= _failed(again, earlier)
         if result.passed:
             result = again._replace(severity=dg.AssetCheckSeverity.WARN)
     if not failed:
         return result
-    remembered = dg.MetadataValue.json([day.isoformat() for day in sorted(failed)[-_REMEMBERED:]])
-    return result._replace(metadata={**result.metadata, FAILED_DAYS: remembered})
+    return result._replace(metadata={**result.metadata, FAILED_DAYS: named(failed)})
 
 
 def _failed_before(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> set[date]:
@@ -39,5 +38,18 @@ def _failed_before(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> set
         check, limit=1, status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES)
     )
     evaluation = latest[0].evaluation if latest else None
-    days = evaluation.metadata.get(FAILED_DAYS) if evaluation else None
+    return _named(evaluation.metadata) if evaluation else set()
+
+
+def _failed(result: dg.AssetCheckResult, days: Sequence[date]) -> set[date]:
+    return set() if result.passed else _named(result.metadata) or set(days)
+
+
+def _named(metadata: Mapping[str, dg.MetadataValue]) -> set[date]:
+    days = metadata.get(FAILED_DAYS)
     return {date.fromisoformat(day) for day in days.value or ()} if isinstance(days, dg.JsonMetadataValue) else set()
+
+
+def named(days: Iterable[date]) -> dg.JsonMetadataValue:
+    """Days as the metadata FAILED_DAYS of a check: the latest year of them."""
+    return dg.MetadataValue.json([day.isoformat() for day in sorted(days)[-_REMEMBERED:]])

@@ -39,13 +39,18 @@ def run_problems(
     problems = {key: text for key, text in known.items() if key.startswith("run:")}
     for record in finished:
         run = record.dagster_run
-        problems.pop(f"run:{run.job_name}", None)
+        problems.pop(_key(run.job_name), None)
         if run.is_failure:
-            problems[f"run:{run.job_name}"] = f"Run {run.run_id[:8]} of {_title(run)} failed."
+            problems[_key(run.job_name)] = f"Run {run.run_id[:8]} of {_title(run)} failed."
     # A job that is no more will never be well again.
-    of_jobs = {f"run:{job}" for job in jobs}
+    of_jobs = {_key(job) for job in jobs}
     problems = {key: text for key, text in problems.items() if key in of_jobs}
     return problems, max((record.update_timestamp for record in finished), default=since)
+
+
+def _key(job: str) -> str:
+    """A sensor's own job counts as the job of its name."""
+    return f"run:{job.removeprefix('__anonymous_asset_job_')}"
 
 
 def _title(run: dg.DagsterRun) -> str:

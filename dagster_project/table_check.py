@@ -7,7 +7,7 @@ from functools import partial
 import dagster as dg
 
 from dagster_project.days import DAYS, days_of_run
-from dagster_project.failed_days import look_again
+from dagster_project.failed_days import FAILED_DAYS, look_again, named
 from dagster_project.lake_resource import LakeResource
 from dagster_project.table_asset import REFRESH_POOL
 from lake.table_spec import TableSpec
@@ -92,8 +92,10 @@ def _look_for_repeated_keys(
     if repeated.nth > 1:
         metadata["looked at"] = f"every {repeated.nth}th key"
     if repeated.count:
+        bad = {day for _, day in repeated.by_site}
+        metadata[FAILED_DAYS] = named(day for day in days if start(day) in bad)
         metadata["where"] = where(repeated.by_site)
-        metadata["which"] = _query(lake.lake.table_uri(spec.name), spec, {day for _, day in repeated.by_site})
+        metadata["which"] = _query(lake.lake.table_uri(spec.name), spec, bad)
     return dg.AssetCheckResult(
         asset_key=spec.name,
         check_name=KEY_IS_UNIQUE,

@@ -46,6 +46,7 @@ def test_repeated_keys_are_told_by_site_and_day_with_a_query_that_finds_them(hom
     where = found.metadata["where"]
     assert isinstance(where, dg.TableMetadataValue)
     assert [record.data for record in where.records] == [{"site": "example.com", "day": "2026-11-20", "count": 1}]
+    assert found.metadata["failed days"].value == ["2026-11-20"]
     assert "SELECT site, event_date, event_id, count(*) AS rows" in str(found.metadata["which"].value)
     assert "ann" not in str(found)
 

@@ -1,5 +1,7 @@
 """The project as Dagster loads it, and what it shows to those who look at the graph."""
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +13,7 @@ import pytest
 
 from dagster_project.days import DAYS
 from dagster_project.definitions import defs
+from dagster_project.defs.alerts import news
 from dagster_project.defs.reports.assets import report_asset
 from dagster_project.lake_resource import LakeResource
 from dagster_project.table_check import key_checks
@@ -96,3 +99,23 @@ def test_dagster_finds_the_project_by_its_workspace(tmp_path: Path) -> None:
 def test_dg_finds_the_project_by_its_pyproject(tmp_path: Path) -> None:
     checked = _run(tmp_path, str(BIN / "dg"), "check", "defs")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_all_jobs_checks_schedules_and_sensors_are_described(loaded: dg.Definitions) -> None:
+    page = (ROOT / "docs" / "dagster.md").read_text(encoding="utf-8")
+    repository = loaded.get_repository_def()
+    names = {
+        *(name for name in repository.job_names if not name.startswith("__")),
+        *(check.name for check in loaded.resolve_asset_graph().asset_check_keys),
+        *(schedule.name for schedule in repository.schedule_defs),
+        *(sensor.name for sensor in repository.sensor_defs),
+    }
+    assert not {name for name in names if f"`{name}`" not in page}
+
+
+def test_the_pages_example_of_an_alert_is_what_is_told() -> None:
+    page = (ROOT / "docs" / "dagster.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    shown = json.loads(example)
+    told = {each["problem"]: each["text"] for each in shown["solved"]}
+    assert news(told, {each["problem"]: each["text"] for each in shown["new"]}) == shown
