@@ -65,9 +65,10 @@ class Realtime:
 def seen_now(landed: pl.LazyFrame, now: datetime) -> Mapping[str, Any]:
     """What landed events say of the last half hour. An event that was sent twice counts once."""
     happened = pl.col("occurred_at").is_between(now - timedelta(minutes=MINUTES), now, closed="right")
-    rows = enrich(landed.filter(happened).with_columns(landed_date=pl.col("landed_at").dt.date()), {})
+    recent = landed.filter(happened).with_columns(landed_date=pl.col("landed_at").dt.date())
+    rows = enrich(recent.collect(engine="streaming"), {})
     wanted = ("event_id", "occurred_at", "action", "path", "source", "visitor_id", "is_bot")
-    events = _of_people(rows.select(wanted).unique("event_id").collect(engine="streaming"))
+    events = _of_people(rows.select(wanted).unique("event_id"))
     views = events.filter(pl.col("action") == "pageview")
     latest = events.filter(pl.col("occurred_at") > now - timedelta(minutes=5))
     return {

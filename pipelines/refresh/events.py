@@ -130,7 +130,7 @@ def _enriched(landed: pl.LazyFrame, time_zones: Mapping[str, str]) -> Iterator[p
     """Landed rows as rows of `events`, some at a time. Raises TableConflict where they are deleted meanwhile."""
     for rows in _in_slices(landed):
         # They come in as many pieces as files were read, and each step would go through them piece by piece.
-        yield enrich(rows.rechunk().lazy(), time_zones).collect()
+        yield enrich(rows.rechunk(), time_zones)
 
 
 def _in_slices(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -77,7 +77,7 @@ EVENTS = TableSpec(
 _LANDED = [name for name in EVENTS.schema if name in {*EVENT_COLUMNS.names, *PLACE.names}]
 
 
-def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
+def enrich(rows: pl.DataFrame, time_zones: Mapping[str, str]) -> pl.DataFrame:
     """Landed events with the columns of EVENTS, one row for each row, duplicates too.
 
     `time_zones`: IANA time zone by site; a site that is not in it has days of UTC. What an address or a User-Agent
@@ -87,10 +87,7 @@ def enrich(rows: pl.LazyFrame, time_zones: Mapping[str, str]) -> pl.LazyFrame:
         event_date=local_date(pl.col("occurred_at"), time_zones),
         event_hour=local_hour(pl.col("occurred_at"), time_zones),
     )
-    return with_engagement(local).map_batches(_read_addresses_and_agents, schema=EVENTS.schema, streamable=True)
-
-
-def _read_addresses_and_agents(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = with_engagement(local.lazy()).collect()
     rows = with_each_distinct(rows, ["url"], _read_url)
     rows = with_each_distinct(
         rows, ["referrer"], lambda each: each.with_columns(referrer_host=host(pl.col("referrer")))

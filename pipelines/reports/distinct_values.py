@@ -7,18 +7,21 @@ import polars as pl
 
 
 def each_distinct(function: Callable[..., Any], dtype: pl.DataType, *columns: pl.Expr) -> pl.Expr:
-    """`function` of the values of `columns`, row by row, as values of `dtype`; null where all the values are."""
+    """`function` of the values of `columns`, row by row, as values of `dtype`; null where all the values are.
 
-    def answer(distinct: pl.DataFrame) -> pl.DataFrame:
-        values = [None if all(v is None for v in row) else function(*row) for row in distinct.iter_rows()]
-        return distinct.with_columns(answer=pl.Series(values, dtype=dtype))
+    Plain Python within, and no query: one that waits for another from within can stop all queries of a process.
+    """
 
-    def answers(rows: pl.Series) -> pl.Series:
-        arguments = rows.struct.unnest()
-        return with_each_distinct(arguments, arguments.columns, answer)["answer"]
+    def answers(arguments: Sequence[pl.Series]) -> pl.Series:
+        known: dict[tuple[Any, ...], Any] = {(None,) * len(columns): None}
+        values = []
+        for row in zip(*(argument.to_list() for argument in arguments), strict=True):
+            if row not in known:
+                known[row] = function(*row)
+            values.append(known[row])
+        return pl.Series(values, dtype=dtype)
 
-    named = [column.alias(f"argument_{position}") for position, column in enumerate(columns)]
-    return pl.struct(named).map_batches(answers, return_dtype=dtype, is_elementwise=True)
+    return pl.map_batches(columns, answers, return_dtype=dtype, is_elementwise=True)
 
 
 def with_each_distinct(

@@ -1,13 +1,16 @@
 """From landed events to reports as the sensor and the assets do it."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
+from multiprocessing import get_context
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from dagster_project.days import DAYS
 from dagster_project.defs.reports.sensors import MAX_RUNS, PAUSE, PAUSE_AFTER_FAILURES
 from dagster_project.lake_retry import RETRIES
 from dagster_project.table_asset import BuildConfig
@@ -332,9 +335,15 @@ def test_days_of_another_definition_are_asked_for_after_what_is_new(
 def test_of_two_runs_of_a_day_at_once_both_end_well_and_the_day_is_right(home: Home) -> None:
     home.landing.land(*(on(DAY) for _ in range(50)))
     (request,) = requests(home.look())
-    anew = dg.RunRequest(tags=request.tags)
-    with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(home.run, (request, anew)))
-    assert all(result.success for result in results)
+    # As the launcher does: each run is a process of its own.
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        assert all(pool.map(run_elsewhere, (home.folder, home.folder), (request, request)))
     assert events_in_traffic(home) == {DAY: 50}
     assert isinstance(home.look(), dg.SkipReason)
+
+
+def run_elsewhere(folder: Path, request: dg.RunRequest) -> bool:
+    """Runs what the sensor asked for, on the home of another process; whether it went well."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(str(DAYS.name), [DAY.isoformat()])
+        return Home(folder, instance).run(request).success

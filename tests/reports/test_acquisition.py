@@ -16,7 +16,7 @@ PAGE = "https://example.com/"
 
 
 def acquired(**row: Any) -> tuple[str, str]:
-    frame = enrich(raw({"url": PAGE, **row}), {}).collect()
+    frame = enrich(raw({"url": PAGE, **row}).collect(), {})
     source, channel = frame.select("source", "channel").row(0)
     return source, channel
 
@@ -100,7 +100,7 @@ def test_every_click_id_that_the_collector_keeps_is_told() -> None:
     ],
 )
 def test_the_click_id_is_told_by_its_name(query: str, click_id: str | None) -> None:
-    assert enrich(raw({"url": f"{PAGE}?{query}"}), {}).collect()["click_id"].to_list() == [click_id]
+    assert enrich(raw({"url": f"{PAGE}?{query}"}).collect(), {})["click_id"].to_list() == [click_id]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_medium_is_the_campaigns_or_follows_from_the_source(
     query: str, referrer: str | None, medium: str | None
 ) -> None:
     row = {"url": f"{PAGE}?{query}", "referrer": referrer}
-    assert enrich(raw(row), {}).collect()["medium"].to_list() == [medium]
+    assert enrich(raw(row).collect(), {})["medium"].to_list() == [medium]
 
 
 def test_every_known_source_is_found_by_its_name_and_hosts() -> None:

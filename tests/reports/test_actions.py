@@ -51,5 +51,5 @@ def test_the_seeds_event_is_in_the_report() -> None:
         "subject_type": seed["subjectType"],
         "visitor_id": "2",
     }
-    result = built(ACTIONS, events=enrich(raw(landed), {}))
+    result = built(ACTIONS, events=enrich(raw(landed).collect(), {}).lazy())
     assert result.select("object_type", "action", "subject_type", "events").rows() == [("user", "view", "article", 1)]

@@ -1,5 +1,7 @@
 """Landed rows become clean events: the site's day, page parts, what the User-Agent says."""
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ UTC_ONLY = {SITE: "UTC"}
 
 
 def clean(*rows: dict[str, Any], time_zones: dict[str, str] = UTC_ONLY) -> pl.DataFrame:
-    return enrich(raw(*rows), time_zones).collect(engine="streaming").sort("kafka_offset")
+    return enrich(raw(*rows).collect(), time_zones).sort("kafka_offset")
 
 
 def column(name: str, *rows: dict[str, Any]) -> list[Any]:
@@ -199,3 +201,20 @@ def test_crawlers_feed_fetchers_and_tools_are_bots(user_agent: str) -> None:
 def test_a_phone_of_cubot_is_no_bot() -> None:
     agent = "Mozilla/5.0 (Linux; Android 13; CUBOT P80) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile Safari/537.36"
     assert clean({"user_agent": agent}).select("is_bot", "device").row(0) == (False, "Mobile")
+
+
+TWO_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+
+from pipelines.reports.clean_events import enrich
+from tests.reports.rows import raw
+
+rows = raw(*({"url": f"https://example.com/{number}?ref=a", "user_agent": "x"} for number in range(100))).collect()
+with ThreadPoolExecutor(2) as threads:
+    assert sum(threads.map(lambda _: enrich(rows, {}).height, range(200))) == 20_000
+"""
+
+
+def test_threads_may_enrich_at_once() -> None:
+    """A query within a query's function made two threads wait for each other for ever; so in a process of its own."""
+    subprocess.run([sys.executable, "-c", TWO_THREADS], check=True, timeout=60)

@@ -73,7 +73,7 @@ def clean_lines(lines: list[bytes]) -> pl.DataFrame:
     """What becomes of a log's lines in the table `events`; some are sent again."""
     sent = landed_lines(lines)
     landed = raw(*sent, *sent[:100])
-    return first_of_each(enrich(landed, {SITE: "America/Los_Angeles"}).collect())
+    return first_of_each(enrich(landed.collect(), {SITE: "America/Los_Angeles"}))
 
 
 @pytest.mark.skipif(not LOG.exists(), reason=f"the real access log is not there: {LOG}")

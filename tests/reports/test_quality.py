@@ -18,7 +18,7 @@ NEXT_DAY = DAY + timedelta(days=1)
 def quality(*rows: Mapping[str, Any]) -> dict[tuple[str, date], dict[str, int]]:
     landed = raw(*rows)
     events = landed.filter(pl.col("kind") == "event")
-    counted = first_of_each(enrich(events, {}).collect())
+    counted = first_of_each(enrich(events.collect(), {}))
     result = built(
         QUALITY,
         raw_events=events,
