@@ -13,7 +13,7 @@ from pipelines.reports.all_reports import load_reports
 from pipelines.reports.clean_events import EVENTS
 
 LOOK_SECONDS = 15
-PAUSE = timedelta(seconds=30)
+PAUSE = timedelta(seconds=60)
 """From the start of one refresh to the start of the next: a run takes seconds only to start."""
 
 PAUSE_AFTER_FAILURES = timedelta(minutes=5)
@@ -47,7 +47,7 @@ def refresh(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Senso
     """Refreshes the days that are behind what was landed: new events, late ones of long ago, or days left half done.
 
     Days that were built by another definition (code, or what sites.toml says) come after them, little by little.
-    One refresh at a time, and 30 seconds from one to the next; after two failures in a row 5 minutes.
+    One refresh at a time, and a minute from one to the next; after two failures in a row 5 minutes.
     """
     reason = _reason_to_wait(context.instance, datetime.now(UTC))
     if reason is not None:

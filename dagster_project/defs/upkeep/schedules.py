@@ -9,5 +9,5 @@ forget_old_runs_schedule = dg.ScheduleDefinition(
     job=forget_old_runs_job,
     cron_schedule="5 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="A busy home makes a refresh every half minute.",
+    description="A busy home makes a refresh every minute.",
 )
