@@ -22,6 +22,7 @@ from ingest_api.tracked_event import TrackedEvent
 from lake import raw_schema
 from lake.removals import REMOVALS
 from lake.replays import REPLAYS
+from lake.table_metadata import is_report
 from lake.table_spec import TableSpec
 from logektor.demo_traffic import DemoSettings
 from logektor.settings import StackSettings
@@ -129,8 +130,30 @@ def _table_section(spec: TableSpec) -> str:
     ]
     return (
         f"## {spec.name}\n\n{spec.description}\n\nOne row per ({', '.join(spec.key)}); "
-        f"partitioned by `{spec.partition_by}`.\n\n" + table(("column", "type", "unit", "adds up", "meaning"), rows)
+        f"partitioned by `{spec.partition_by}`.\n\n"
+        + table(("column", "type", "unit", "adds up", "meaning"), rows)
+        + _reads(spec)
     )
+
+
+def _reads(spec: TableSpec) -> str:
+    """How to read a table with four tools; tests/reports/test_reading.py runs each line."""
+    if spec in (REMOVALS, REPLAYS):
+        return ""
+    delta, parquet = f"var/lake/{spec.name}", f"var/reports_parquet/{spec.name}"
+    if is_report(spec):
+        duckdb = f"""duckdb.sql("FROM '{parquet}/*.parquet'")"""
+        pandas = f'pd.read_parquet("{parquet}")'
+    else:
+        duckdb = f'duckdb.from_arrow(DeltaTable("{delta}").to_pyarrow_dataset())'
+        pandas = f'DeltaTable("{delta}").to_pandas()'
+    reads = {
+        "Polars": f'pl.scan_delta("{delta}").collect()',
+        "DuckDB": duckdb,
+        "pandas": pandas,
+        "Spark": f'spark.read.format("delta").load("{delta}")',
+    }
+    return "\n\n" + table(("with", "read"), [(tool, f"`{read}`") for tool, read in reads.items()])
 
 
 _TOML_TYPES: Mapping[object, str] = {

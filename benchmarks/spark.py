@@ -1,13 +1,12 @@
 """The peer: Spark Structured Streaming from Kafka to Delta, in an environment of its own that is made once."""
 
 import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks.other_environment import EnvironmentFailed, other_environment
 
 PYSPARK = "pyspark==4.2.0"
 """The jars that spark_landing names belong to this version; it needs Java 17 or later."""
-
-HOME = Path("~/.cache/logektor/spark").expanduser()
 
 MINUTES = 10
 
@@ -18,12 +17,16 @@ class SparkFailed(Exception):
 
 def land(bootstrap_servers: str, topic: str, table: Path, records_a_trigger: int) -> None:
     """Lands the whole topic. Raises SparkFailed."""
-    python = HOME / "bin" / "python"
-    if not python.exists():
-        _run([sys.executable, "-m", "venv", str(HOME)])
-        _run([str(python), "-m", "pip", "install", "--quiet", PYSPARK])
     script = Path(__file__).with_name("spark_landing.py")
-    _run([str(python), str(script), bootstrap_servers, topic, str(table), str(records_a_trigger)])
+    _run([str(environment()), str(script), bootstrap_servers, topic, str(table), str(records_a_trigger)])
+
+
+def environment() -> Path:
+    """The Python that has pyspark. Raises SparkFailed."""
+    try:
+        return other_environment("spark", PYSPARK)
+    except EnvironmentFailed as error:
+        raise SparkFailed(str(error)) from error
 
 
 def _run(command: list[str]) -> None:

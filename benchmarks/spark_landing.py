@@ -22,7 +22,7 @@ FIELDS = ", ".join(
 
 def main(bootstrap: str, topic: str, table: str, records_a_trigger: str) -> None:
     """Lands all that the topic has, in triggers of so many records."""
-    spark = _session()
+    spark = session()
     spark.sparkContext.setLogLevel("ERROR")
     read = spark.readStream.format("kafka").options(
         **{
@@ -53,7 +53,8 @@ def main(bootstrap: str, topic: str, table: str, records_a_trigger: str) -> None
     spark.stop()
 
 
-def _session() -> SparkSession:
+def session() -> SparkSession:
+    """Spark with Delta and Kafka on all cores of this machine."""
     return (
         SparkSession.builder.master("local[*]")
         .config("spark.jars.packages", PACKAGES)
