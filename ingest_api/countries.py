@@ -9,6 +9,8 @@ from typing import Protocol
 
 import maxminddb
 
+from sites.file_signature import file_signature
+
 _log = logging.getLogger(__name__)
 
 _LOOKED_THROUGH = 1_000
@@ -25,7 +27,7 @@ class Countries:
     def __init__(self, path: Path | None) -> None:
         """Without a file nobody has a country. Raises CountryFileError where the file is bad at the start."""
         self._path = path
-        self._seen = _signature(path) if path is not None else None
+        self._seen = file_signature(path) if path is not None else None
         self._database = _opened(path) if path is not None else None
         self._last: tuple[str, str | None] = ("", None)
         self.trouble: str | None = None
@@ -43,7 +45,7 @@ class Countries:
 
     def refresh(self) -> None:
         """Opens the file again if it is another one than at the last look. It reads a file: not for an event loop."""
-        if self._path is None or (signature := _signature(self._path)) == self._seen:
+        if self._path is None or (signature := file_signature(self._path)) == self._seen:
             return
         self._seen = signature
         try:
@@ -96,11 +98,3 @@ def _country_in(record: object) -> str | None:
     country = record.get("country")
     code = country.get("iso_code") if isinstance(country, dict) else record.get("country_code", country)
     return code if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isupper() else None
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)

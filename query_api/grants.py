@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from query_api.tokens import TokenError, read_token
+from sites.file_signature import file_signature
 
 Role = Literal["share", "read", "admin"]
 """share: reports and statistics of one site. read: also single events and dead letters. admin: also raw exports."""
@@ -74,7 +75,7 @@ class Grants:
         return None if grant is None or grant.has_expired(now) else grant
 
     def _follow(self) -> None:
-        signature = _signature(self._path)
+        signature = file_signature(self._path)
         if signature == self._seen:
             return
         self._seen = signature
@@ -176,11 +177,3 @@ def _read(entry: Mapping[str, Any]) -> Grant:
 
 def _own_grant(token: str, created_at: datetime) -> Grant:
     return Grant("own", "the home's own token", "admin", digest_of(token), None, created_at, None)
-
-
-def _signature(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_mtime_ns, status.st_size)

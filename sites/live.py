@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sites.errors import SitesError
+from sites.file_signature import file_signature
 from sites.reading import load_sites
 from sites.sites import Sites
 
@@ -20,7 +21,7 @@ class LiveSites:
     def __init__(self, path: Path) -> None:
         """Raises SitesError where the file is bad at the start."""
         self._path = path
-        self._seen = self._signature()
+        self._seen = file_signature(self._path)
         self._sites = load_sites(path)
         self.trouble: str | None = None
 
@@ -30,7 +31,7 @@ class LiveSites:
 
     def refresh(self) -> Sites:
         """Reads the file again if it is another one than at the last look."""
-        signature = self._signature()
+        signature = file_signature(self._path)
         if signature == self._seen:
             return self._sites
         self._seen = signature
@@ -52,10 +53,3 @@ class LiveSites:
     def find(self, look_up: Callable[[Sites], Found | None]) -> Found | None:
         """Looks a site up, and once more in a file that changed since: a site just added is known at once."""
         return look_up(self._sites) or look_up(self.refresh())
-
-    def _signature(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
