@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import spark
 from benchmarks.collector import running, running_kafka
 from benchmarks.measured import Measured, at_least, at_most, highest_memory
+from benchmarks.other_environment import EnvironmentFailed
 from event_stream.codec import encode_event
 from event_stream.event import INGEST_VERSION, Event
 from event_stream.kafka_topics import ensure_topics
@@ -94,7 +95,7 @@ def _commit_curve(lake: Lake, commits_a_compaction: int | None = None) -> tuple[
 def _against_spark(console: Console, home: Path, kafka: str, rate: float) -> list[Measured]:
     try:
         spark.land(kafka, EVENTS.name, home / "spark", SPARK_TRIGGER)
-    except spark.SparkFailed as error:
+    except EnvironmentFailed as error:
         console.print(f"[yellow]The peer was not run:[/] {error}")
         return [Measured("Spark Structured Streaming: peer not run", float("nan"), "events/s")]
     peer = _rate(home / "spark")

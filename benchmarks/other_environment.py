@@ -9,7 +9,7 @@ _SECONDS = 600
 
 
 class EnvironmentFailed(Exception):
-    """It can't be made here; the message says why."""
+    """It can't be made or used here; the message says why."""
 
 
 def other_environment(name: str, *packages: str) -> Path:
@@ -18,13 +18,14 @@ def other_environment(name: str, *packages: str) -> Path:
     python, made = home / "bin" / "python", home / "made-with"
     wanted = " ".join(packages)
     if not made.exists() or made.read_text(encoding="utf-8") != wanted:
-        _run([sys.executable, "-m", "venv", "--clear", str(home)])
-        _run([str(python), "-m", "pip", "install", "--quiet", *packages])
+        run([sys.executable, "-m", "venv", "--clear", str(home)])
+        run([str(python), "-m", "pip", "install", "--quiet", *packages])
         made.write_text(wanted, encoding="utf-8")
     return python
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> None:
+    """Runs a command to its end, within ten minutes. Raises EnvironmentFailed."""
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
     except subprocess.CalledProcessError as error:

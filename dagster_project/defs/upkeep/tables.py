@@ -134,7 +134,7 @@ def upkeep_of_tables() -> dg.Definitions:
             job=vacuum_job,
             cron_schedule="35 * * * *",
             default_status=dg.DefaultScheduleStatus.RUNNING,
-            description="A table that is refreshed twice a minute replaces its last day, 120 times an hour.",
+            description="A table that is refreshed every minute replaces its last day, 60 times an hour.",
         ),
     ]
     return dg.Definitions(jobs=[compact_job, vacuum_job], schedules=schedules)
