@@ -1,17 +1,26 @@
-"""Pins every package, transitive ones too, in pyproject.toml's [tool.uv] constraint-dependencies.
+"""Pins every package, transitive ones too, in pyproject.toml.
 
-`uv run python .ci/pin.py` writes what uv.lock holds; with `--upgrade` it first lets uv choose the newest versions.
-uv.lock itself names a registry's host, so it is not committed.
+What the product needs is the extra `pinned`, so that a wheel can be installed as it was tested; what only development
+needs is in [tool.uv] constraint-dependencies. `uv run python .ci/pin.py` writes what uv.lock holds; with `--upgrade`
+it first lets uv choose the newest versions. uv.lock itself names a registry's host, so it is not committed.
 """
 
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PINS = re.compile(r"\n\[tool\.uv\]\nconstraint-dependencies = \[\n.*?\n\]\n", re.DOTALL)
+PROJECT = ROOT / "pyproject.toml"
+EXPORT = ("uv", "export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--no-annotate")
+
+
+def product_pins() -> list[str]:
+    """`name==version` of each package that an installed wheel needs, with its marker where not every system does."""
+    exported = subprocess.run(EXPORT, cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted(exported.stdout.split("\n")[:-1])
 
 
 def pins(lock: str) -> list[str]:
@@ -28,15 +37,27 @@ def pins(lock: str) -> list[str]:
     return sorted(set(lines))
 
 
+def with_list(project: str, name: str, lines: Iterable[str]) -> str:
+    """The text of pyproject.toml with these lines in the list of a name."""
+    listed = "".join(f'    "{line}",\n' for line in lines)
+    changed, count = re.subn(rf"(\n{name} = \[\n).*?(\]\n)", rf"\g<1>{listed}\g<2>", project, flags=re.DOTALL)
+    if count != 1:
+        raise ValueError(f"pyproject.toml needs one list `{name}`.")
+    return changed
+
+
 def main(upgrade: bool) -> None:
     """Rewrites pyproject.toml."""
-    project = ROOT / "pyproject.toml"
-    before = PINS.sub("\n", project.read_text(encoding="utf-8")).rstrip("\n") + "\n"
+    project = PROJECT.read_text(encoding="utf-8")
     if upgrade:
-        project.write_text(before, encoding="utf-8")
+        free = with_list(with_list(project, "pinned", []), "constraint-dependencies", [])
+        PROJECT.write_text(free, encoding="utf-8")
         subprocess.run(["uv", "lock", "--upgrade"], cwd=ROOT, check=True)  # noqa: S607 - uv is on the PATH
-    listed = "".join(f'    "{pin}",\n' for pin in pins((ROOT / "uv.lock").read_text(encoding="utf-8")))
-    project.write_text(f"{before}\n[tool.uv]\nconstraint-dependencies = [\n{listed}]\n", encoding="utf-8")
+    product = product_pins()
+    names = {pin.split("==")[0] for pin in product}
+    rest = [pin for pin in pins((ROOT / "uv.lock").read_text(encoding="utf-8")) if pin.split("==")[0] not in names]
+    project = with_list(project, "pinned", product)
+    PROJECT.write_text(with_list(project, "constraint-dependencies", rest), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ def canonical(name: str) -> str:
 
 def pinned() -> dict[str, set[str]]:
     versions: dict[str, set[str]] = {}
-    for pin in PROJECT["tool"]["uv"]["constraint-dependencies"]:
+    pins = PROJECT["project"]["optional-dependencies"]["pinned"] + PROJECT["tool"]["uv"]["constraint-dependencies"]
+    for pin in pins:
         name, version = pin.split(" ; ")[0].split("==")
         versions.setdefault(canonical(name), set()).add(version)
     return versions
