@@ -108,6 +108,9 @@ import json, sys
 from spark_landing import session
 
 spark = session()
+# Spark cuts the log of each small table into fifty tasks.
+spark.conf.set("spark.databricks.delta.snapshotPartitions", 1)
+spark.conf.set("spark.sql.shuffle.partitions", 1)
 print(json.dumps({name: eval(line).count() for name, line in json.load(sys.stdin).items()}))
 """
 
