@@ -13,7 +13,7 @@ from ingest_api.client_address import Network, client_address
 from ingest_api.compressed_body import unpacked
 from ingest_api.do_not_track import asks_not_to_be_tracked
 from ingest_api.errors import NotDurable, RequestRefused
-from ingest_api.validation import Sender
+from ingest_api.validation import Sender, event_ids_of
 
 
 class Headers(Protocol):
@@ -111,6 +111,7 @@ class RequestReader:
         """Who sent the request. Raises RequestRefused for an Authorization that is no key."""
         said = scope.headers.get
         forwarded_for = scope.headers.get_all("x-forwarded-for") if self._trusted_proxies else ()
+        request = said("idempotency-key")
         return Sender(
             client_address(scope.client, forwarded_for, self._trusted_proxies),
             said("user-agent"),
@@ -118,6 +119,7 @@ class RequestReader:
             key_of(scope),
             self._now(),
             asks_not_to_be_tracked(said("dnt"), said("sec-gpc")),
+            event_ids_of(request) if request else None,
         )
 
     async def body(self, headers: Headers, exchange: Exchange) -> bytes:

@@ -2,6 +2,9 @@
 
 import hashlib
 import random
+import uuid
+from collections.abc import Iterator
+from itertools import count
 from typing import Protocol
 
 import msgspec
@@ -18,10 +21,15 @@ from sites import Site
 _MAX_ID = 500
 _MAX_ADDRESS = 4_000
 _MAX_USER_AGENT = 1_000
+_REQUESTS = uuid.UUID("5f1f1c2e-6f0e-4c57-9d8c-0b6c1d7a3b52")
+"""The name space of the ids that are made of requests."""
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
-    """The request that an event came with. `received_at` is microseconds since 1970 UTC."""
+    """The request that an event came with. `received_at` is microseconds since 1970 UTC.
+
+    `new_ids` are for events that came without one, where the request says which request it is.
+    """
 
     ip: str
     user_agent: str | None
@@ -29,6 +37,7 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
     key: str | None
     received_at: int
     asks_not_to_be_tracked: bool = False
+    new_ids: Iterator[str] | None = None
 
 
 class DailySalts(Protocol):
@@ -112,7 +121,7 @@ class Stamper:
         )
         # In the order of Event's fields: naming each would take three times as long.
         return Event(
-            tracked.event_id or new_event_id(received_at),
+            tracked.event_id or (new_event_id(received_at) if sender.new_ids is None else next(sender.new_ids)),
             site.domain,
             tracked.action,
             object_type,
@@ -177,6 +186,11 @@ def new_event_id(received_at: int) -> str:
         0x8000 | chance >> 12 & 0x3FFF,
         chance >> 26,
     )
+
+
+def event_ids_of(request: str) -> Iterator[str]:
+    """Ids for the events of a request, in their order: UUIDs that are the same whenever this request is sent again."""
+    return (str(uuid.uuid5(_REQUESTS, f"{request}/{number}")) for number in count())
 
 
 def _text(identifier: object, field: str) -> str:
