@@ -11,6 +11,7 @@ from lake.catalogue import Catalogue
 from lake.location import Lake
 from lake.recent_events import RecentEvents
 from query_api.access import TokenGuard, finder
+from query_api.compression import Compression
 from query_api.errors import answer_errors_in_one_shape
 from query_api.grants import Grants
 from query_api.live_routes import live_routes
@@ -64,4 +65,5 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
     app.add_middleware(TokenGuard, find=find)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Compression)
     return app

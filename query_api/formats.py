@@ -1,4 +1,4 @@
-"""The formats of a report: which one a request wants, and the bytes of each."""
+"""The formats of rows: which one a request wants, and the bytes of each."""
 
 import io
 import json
@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from query_api.errors import ApiError
+from query_api.errors import ApiError, wrong_parameter
+from query_api.quality import qualities
 
 Format = Literal["json", "csv", "parquet"]
 
@@ -27,38 +28,26 @@ _BY_MEDIA_TYPE: Mapping[str, Format] = {
 }
 
 
-def wanted_format(name: str, accept: str) -> tuple[str, Format]:
-    """The report's name and the format: by the name's suffix, else by the Accept header. Raises ApiError (406)."""
+def wanted_format(name: str, asked: Format | None, accept: str) -> tuple[str, Format]:
+    """The report's name and the format: by `asked`, the name's suffix, or the Accept header.
+
+    Raises ApiError: 400 where suffix and `asked` differ, 406 where no format is accepted.
+    """
     stem, dot, suffix = name.rpartition(".")
-    if dot and suffix in MEDIA_TYPES:
-        return stem, suffix  # type: ignore[return-value]  # the keys of MEDIA_TYPES are the formats
-    return name, _accepted(accept)
+    if not dot or suffix not in MEDIA_TYPES:
+        return name, asked or _accepted(accept)
+    if asked not in (None, suffix):
+        raise wrong_parameter("format", f"format: the address says {suffix} already.")
+    return stem, suffix  # type: ignore[return-value]  # the keys of MEDIA_TYPES are the formats
 
 
 def _accepted(accept: str) -> Format:
-    best: tuple[float, Format] | None = None
-    for part in (accept or "*/*").split(","):
-        media_type, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        found = _BY_MEDIA_TYPE.get(media_type)
-        quality = _quality(parameters)
-        if found and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, found)
-    if best is None:
+    wanted = qualities(accept or "*/*")
+    known = [media_type for media_type, quality in wanted.items() if quality > 0 and media_type in _BY_MEDIA_TYPE]
+    if not known:
         offered = ", ".join(MEDIA_TYPES.values())
-        raise ApiError(
-            406, "not_acceptable", f"A report comes as {offered}; or write {{name}}.csv or {{name}}.parquet."
-        )
-    return best[1]
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
+        raise ApiError(406, "not_acceptable", f"A report comes as {offered}; or write format=csv or format=parquet.")
+    return _BY_MEDIA_TYPE[max(known, key=wanted.__getitem__)]
 
 
 def as_json(about: Mapping[str, Any], rows: pl.DataFrame, following: str | None) -> bytes:
@@ -68,9 +57,9 @@ def as_json(about: Mapping[str, Any], rows: pl.DataFrame, following: str | None)
     return f'{{{head},"rows":{body},"next":{json.dumps(following)}}}'.encode()
 
 
-def as_csv(rows: pl.DataFrame) -> bytes:
+def as_csv(rows: pl.DataFrame, header: bool = True) -> bytes:
     """A header line, then a line per row; values as they are, so a text may begin with = when a sheet opens it."""
-    return rows.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.f%:z").encode()
+    return rows.write_csv(include_header=header, datetime_format="%Y-%m-%dT%H:%M:%S%.f%:z").encode()
 
 
 def as_parquet(rows: pl.DataFrame) -> bytes:

@@ -46,6 +46,9 @@ class ReportParameters(BaseModel):
         max_length=20_000,
         description='JSON as in stats queries, with columns of texts for dimensions: `[["is","path",["/"]]]`',
     )
+    format: Format | None = Field(
+        None, description="`json`, `csv` or `parquet`; default by the suffix of the address, else by Accept"
+    )
     limit: int | None = Field(
         None, ge=1, description="rows at most; default 1,000 for JSON, for files the whole range or an error"
     )

@@ -43,8 +43,8 @@ def report_routes(
 
     @routes.api_route("/reports/{name}", methods=["GET", "HEAD"], dependencies=[Depends(refuse_repeated_parameters)])
     async def read_report(request: Request, name: str, parameters: Annotated[ReportParameters, Query()]) -> Response:
-        """Rows of a report, as JSON, CSV or Parquet: by Accept, or by writing {name}.csv, {name}.parquet."""
-        name, form = wanted_format(name, request.headers.get("accept", ""))
+        """Rows of a report, as JSON, CSV or Parquet: by format=, by a suffix as in {name}.csv, or by Accept."""
+        name, form = wanted_format(name, parameters.format, request.headers.get("accept", ""))
         if not _REPORT_NAME.fullmatch(name):
             raise ApiError(404, "no_such_report", "There is no report of this name; GET /api/reports lists them.")
         site = asked_site(parameters.site, sites, grant_of(request))

@@ -59,8 +59,9 @@ def test_if_none_match_takes_weak_tags_and_lists(client: Client, held: str) -> N
 
 @pytest.mark.parametrize("suffix", ["json", "csv", "parquet"])
 def test_head_says_what_get_would(client: Client, suffix: str) -> None:
-    head = client.request("HEAD", f"/api/reports/pages.{suffix}", params=RANGE)
-    get = client.get(f"/api/reports/pages.{suffix}", params=RANGE)
+    plain = {"Accept-Encoding": "identity"}
+    head = client.request("HEAD", f"/api/reports/pages.{suffix}", params=RANGE, headers=plain)
+    get = client.get(f"/api/reports/pages.{suffix}", params=RANGE, headers=plain)
     assert head.content == b""
     assert head.headers == get.headers
     assert int(head.headers["content-length"]) == len(get.content)
@@ -162,3 +163,16 @@ def test_the_real_server_gives_the_same_file_as_the_app(server: str, client: Cli
     )
     head = httpx.head(server + FILE, params=RANGE, headers=home.bearer)
     assert int(head.headers["content-length"]) == len(got.content)
+
+
+@pytest.mark.parametrize("path", ["/api/reports/pages.csv", "/dashboard/main.js"])
+def test_the_real_server_compresses_and_says_so_in_head_too(server: str, client: Client, home: Home, path: str) -> None:
+    asked = {**home.bearer, "Accept-Encoding": "gzip"}
+    got = httpx.get(server + path, params=RANGE, headers=asked)
+    head = httpx.head(server + path, params=RANGE, headers=asked)
+    assert got.headers["content-encoding"] == head.headers["content-encoding"] == "gzip"
+    assert got.headers["etag"] == head.headers["etag"]
+    assert head.content == b""
+    assert got.content == client.get(path, params=RANGE).content
+    held = httpx.get(server + path, params=RANGE, headers={**asked, "If-None-Match": got.headers["etag"]})
+    assert (held.status_code, held.headers["etag"]) == (304, got.headers["etag"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
+from polars.testing import assert_frame_equal
 
 from lake.landing_table import DeltaLandingTable
 from lake.location import Lake
@@ -65,10 +66,36 @@ def test_the_file_has_every_event_of_the_site_s_days_and_no_other(home: Path, mo
     assert rows.schema == scan_raw_events(Lake(str(home / "lake"))).collect_schema()
 
 
+@pytest.mark.parametrize(
+    ("address", "form"), [("raw_events.csv", None), ("raw_events", "csv"), ("raw_events.csv", "csv")]
+)
+def test_the_same_rows_come_as_csv(home: Path, monkeypatch: pytest.MonkeyPatch, address: str, form: str | None) -> None:
+    monkeypatch.setattr(raw_export, "_ROWS", 3)
+    days = {"site": SITE, "from": "2026-11-23", "to": "2026-11-23", **({"format": form} if form else {})}
+    admin = with_role(home, "admin")
+    answer = admin.get(f"/api/{address}", params=days, headers={"Accept-Encoding": "gzip"})
+    assert (answer.headers["content-type"], answer.headers["content-encoding"]) == ("text/csv; charset=utf-8", "gzip")
+    rows = pl.read_csv(io.BytesIO(answer.content), try_parse_dates=True)
+    whole = pl.read_parquet(io.BytesIO(admin.get("/api/raw_events", params={**days, "format": "parquet"}).content))
+    assert rows.columns == whole.columns
+    known = ["event_id", "kafka_offset", "occurred_at", "landed_at"]
+    assert_frame_equal(rows.select(known), whole.select(known), check_row_order=False, check_dtypes=False)
+
+
+@pytest.mark.parametrize(("address", "form"), [("raw_events", "json"), ("raw_events.csv", "parquet")])
+def test_a_format_that_events_do_not_come_in_is_said(home: Path, address: str, form: str) -> None:
+    days = {"site": SITE, "from": "2026-11-23", "to": "2026-11-23", "format": form}
+    answer = with_role(home, "admin").get(f"/api/{address}", params=days)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (400, "format")
+
+
 def test_a_range_without_events_is_a_file_without_rows(home: Path) -> None:
     days = {"site": SITE, "from": "9999-12-31", "to": "9999-12-31"}
     answer = with_role(home, "admin").get("/api/raw_events.parquet", params=days)
     assert pl.read_parquet(io.BytesIO(answer.content)).is_empty()
+    lines = with_role(home, "admin").get("/api/raw_events.csv", params={"site": SITE, **days}).text.splitlines()
+    assert len(lines) == 1
+    assert "event_id" in lines[0]
 
 
 def test_only_an_admin_gets_raw_events(home: Path) -> None:

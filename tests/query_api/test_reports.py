@@ -195,6 +195,27 @@ def test_accept_chooses_the_format(client: Client, accept: str, media_type: str)
     assert "Accept" in answer.headers["vary"]
 
 
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [("json", "application/json"), ("csv", "text/csv"), ("parquet", "application/vnd.apache.parquet")],
+)
+def test_format_chooses_the_format_whatever_is_accepted(client: Client, form: str, media_type: str) -> None:
+    for name in ("traffic", f"traffic.{form}"):
+        answer = client.get(f"/api/reports/{name}", params={**OLD, "format": form}, headers={"Accept": "image/png"})
+        assert answer.headers["content-type"].startswith(media_type)
+        assert answer.content == client.get(f"/api/reports/traffic.{form}", params=OLD).content
+
+
+@pytest.mark.parametrize(
+    ("address", "form"), [("traffic", "xml"), ("traffic", ""), ("traffic", "CSV"), ("traffic.csv", "json")]
+)
+def test_a_format_that_is_none_or_not_the_suffix_is_said(client: Client, address: str, form: str) -> None:
+    answer = client.get(f"/api/reports/{address}", params={**OLD, "format": form})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["field"]) == (400, "invalid_parameter", "format")
+    assert "csv" in error["message"]
+
+
 def test_the_suffix_wins_over_accept(client: Client) -> None:
     answer = client.get("/api/reports/traffic.json", params=OLD, headers={"Accept": "text/csv"})
     assert len(answer.json()["rows"]) == len(OLD_DAYS)
