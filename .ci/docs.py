@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings
 
 from dagster_project.settings import DagsterSettings
 from event_stream.event import Event
+from event_stream.kafka_settings import KafkaSettings, TopicSettings
 from ingest_api.kept_address import CLICK_IDS
 from ingest_api.settings import CollectorSettings
 from ingest_api.tracked_event import TrackedEvent
@@ -97,14 +98,19 @@ def settings() -> str:
         "Landing worker: `python -m pipelines.landing`": LandingSettings,
         "Dagster: `dagster_project`": DagsterSettings,
         "Query API: `python -m query_api`": QuerySettings,
+        "How Kafka is reached: collector, landing worker and `logektor`": KafkaSettings,
+        "How topics are created: collector and `logektor`": TopicSettings,
         "Demo traffic: `python -m logektor.demo_traffic`": DemoSettings,
     }
     return "\n\n".join(f"## {process}\n\n{_settings_table(owner)}" for process, owner in processes.items())
 
 
 def _settings_table(owner: type[BaseSettings]) -> str:
+    shared = {name for base in owner.__bases__ if base is not BaseSettings for name in base.model_fields}
     rows = []
     for name, field in owner.model_fields.items():
+        if name in shared:
+            continue
         default = "–" if field.default is None else f"`{field.default}`"
         rows.append((f"`LOGEKTOR_{name.upper()}`", default, field.description or ""))
     return table(("variable", "default", "meaning"), rows)

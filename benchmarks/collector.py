@@ -20,6 +20,7 @@ import psutil
 from rich.console import Console
 
 from benchmarks.measured import Measured, at_least, at_most, highest_memory
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_ends import read_ends
 from event_stream.topics import EVENTS
 from logektor.embedded_kafka import EmbeddedKafka, free_port, resolve, wait_until_ready
@@ -76,7 +77,9 @@ def run(console: Console) -> list[Measured]:
             results += _batches(console, home, collector)
         two = stack.enter_context(running_collector(home / "two", kafka, workers=2))
         results.append(_second_worker(console, home, collector, two))
-        results.append(Measured("events in Kafka", sum(read_ends(kafka, [EVENTS], 10).values()), "records"))
+        results.append(
+            Measured("events in Kafka", sum(read_ends(KafkaCluster(kafka), [EVENTS], 10).values()), "records")
+        )
     return [
         *results,
         at_most("RSS of the worker process, idle", idle / 2**20, "MiB", 80),

@@ -22,6 +22,7 @@ from benchmarks.measured import Measured, at_least, at_most, highest_memory
 from benchmarks.other_environment import EnvironmentFailed
 from event_stream.codec import encode_event
 from event_stream.event import INGEST_VERSION, Event
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_topics import ensure_topics
 from event_stream.ports import Record, StreamPartition
 from event_stream.topics import EVENTS, REJECTED
@@ -46,7 +47,7 @@ def run(console: Console) -> list[Measured]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kafka = stack.enter_context(running_kafka(home))
-        ensure_topics(kafka, [EVENTS, REJECTED], 60)
+        ensure_topics(KafkaCluster(kafka), [EVENTS, REJECTED], 60)
         size = _produce(kafka)
         console.print(f"{RECORDS:,} events of {size} bytes in {EVENTS.partitions} stream partitions; {_load()}")
         memory = _land(home / "worker", kafka)

@@ -5,7 +5,8 @@ StreamError
 ├── WriteRefused        one record was not made durable: the client must send it again
 └── StreamBroken        reading can't go on without a person: the process stops with this sentence
     ├── OffsetLost      records that were not landed are gone from the broker, or the topic is another one
-    └── BrokerAway      the broker did not answer in time (transient: the supervisor starts the process again)
+    ├── BrokerAway      the broker did not answer in time (transient: the supervisor starts the process again)
+    └── ClientRefused   the broker or this client does not accept what the other proves who it is by
 """
 
 
@@ -37,3 +38,7 @@ class OffsetLost(StreamBroken):
 
 class BrokerAway(StreamBroken):
     """The broker did not answer in time."""
+
+
+class ClientRefused(StreamBroken):
+    """The broker does not believe this client, or this client the broker: a password, a certificate or an authority."""

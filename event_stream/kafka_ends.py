@@ -9,32 +9,33 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec 
 )
 
 from event_stream.errors import BrokerAway
+from event_stream.kafka_admin import KafkaAdmin
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import StreamPartition
 from event_stream.topics import Topic
 
 
-def read_ends(bootstrap_servers: str, topics: Sequence[Topic], seconds: float) -> Mapping[StreamPartition, int]:
+def read_ends(cluster: KafkaCluster, topics: Sequence[Topic], seconds: float) -> Mapping[StreamPartition, int]:
     """Per stream partition the offset that the next record will have. Raises KafkaException after `seconds`."""
-    admin = _admin(bootstrap_servers)
+    admin = KafkaAdmin(cluster).client
     return _offsets(admin, _places(admin, topics, seconds), OffsetSpec.latest(), seconds)  # type: ignore[no-untyped-call]
 
 
 def read_ranges(
-    bootstrap_servers: str, topics: Sequence[Topic], seconds: float
+    cluster: KafkaCluster, topics: Sequence[Topic], seconds: float
 ) -> Mapping[StreamPartition, tuple[int, int]]:
-    """Per stream partition the first offset that the broker holds and that of the next record. Raises BrokerAway."""
+    """Per stream partition the first offset that the broker holds and that of the next record.
+
+    Raises BrokerAway or ClientRefused.
+    """
+    admin = KafkaAdmin(cluster)
     try:
-        admin = _admin(bootstrap_servers)
-        places = _places(admin, topics, seconds)
-        firsts = _offsets(admin, places, OffsetSpec.earliest(), seconds)  # type: ignore[no-untyped-call]
-        ends = _offsets(admin, places, OffsetSpec.latest(), seconds)  # type: ignore[no-untyped-call]
+        places = _places(admin.client, topics, seconds)
+        firsts = _offsets(admin.client, places, OffsetSpec.earliest(), seconds)  # type: ignore[no-untyped-call]
+        ends = _offsets(admin.client, places, OffsetSpec.latest(), seconds)  # type: ignore[no-untyped-call]
     except KafkaException as error:
-        raise BrokerAway(f"Kafka at {bootstrap_servers} did not say which records it holds: {error}") from error
+        raise BrokerAway(f"Kafka at {cluster} did not say which records it holds: {admin.reason(error)}") from error
     return {place: (first, ends[place]) for place, first in firsts.items()}
-
-
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
 
 
 def _places(admin: AdminClient, topics: Sequence[Topic], seconds: float) -> Mapping[TopicPartition, StreamPartition]:

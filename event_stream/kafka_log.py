@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from event_stream.errors import WriteRefused
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.topics import Topic
 
 _log = logging.getLogger(__name__)
@@ -22,9 +23,9 @@ class KafkaLog:
     deleted and made anew, it has to be made anew too.
     """
 
-    def __init__(self, bootstrap_servers: str, topic: Topic) -> None:
+    def __init__(self, cluster: KafkaCluster, topic: Topic) -> None:
         self._connection: dict[str, object] = {
-            "bootstrap.servers": bootstrap_servers,
+            **cluster.client,
             "reconnect.backoff.max.ms": 1000,
             # Whether Kafka is away is told by whoever writes events.
             "log_level": 0,

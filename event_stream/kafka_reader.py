@@ -8,6 +8,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from event_stream.errors import BrokerAway, OffsetLost, StreamBroken
+from event_stream.kafka_admin import KafkaAdmin
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import NextOffsets, OnAssign, OnRevoke, Record, StreamPartition
 from event_stream.topics import Topic
 
@@ -26,20 +28,23 @@ _LOST = {
 }
 
 
-def wait_for_topics(bootstrap_servers: str, topics: Sequence[Topic], seconds: float) -> None:
-    """Returns once the broker answers and has these topics. Raises BrokerAway after so many seconds."""
+def wait_for_topics(cluster: KafkaCluster, topics: Sequence[Topic], seconds: float) -> None:
+    """Returns once the broker answers and has these topics.
+
+    Raises BrokerAway after so many seconds, and ClientRefused.
+    """
     deadline = time.monotonic() + seconds
     names = [topic.name for topic in topics]
-    admin = _admin(bootstrap_servers)
+    admin = KafkaAdmin(cluster)
     while True:
         try:
-            _topic_ids(admin, names, min(_ASK_SECONDS, seconds))
+            _topic_ids(admin.client, names, min(_ASK_SECONDS, seconds))
             return
         except KafkaException as error:
-            trouble = error.args[0].str()
+            trouble = admin.reason(error)
         if time.monotonic() >= deadline:
             raise BrokerAway(
-                f"Kafka at {bootstrap_servers} did not offer the topics {', '.join(names)} within {seconds:g} s:"
+                f"Kafka at {cluster} did not offer the topics {', '.join(names)} within {seconds:g} s:"
                 f" {trouble}. Check that it runs, and that a collector has created them."
             )
         time.sleep(_PAUSE_SECONDS)
@@ -53,7 +58,7 @@ class KafkaReader:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        cluster: KafkaCluster,
         topics: Sequence[Topic],
         group: str,
         on_assign: OnAssign,
@@ -63,13 +68,13 @@ class KafkaReader:
     ) -> None:
         self._on_assign = on_assign
         self._on_revoke = on_revoke
-        self._admin = _admin(bootstrap_servers)
+        self._admin = KafkaAdmin(cluster).client
         self._cluster_id = ""
         self._assigned: dict[tuple[str, int], StreamPartition] = {}
         self._unverified: list[Record] = []
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap_servers,
+                **cluster.client,
                 "group.id": group,
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": round(session_seconds * 1000),
@@ -168,11 +173,6 @@ class KafkaReader:
         if not self._cluster_id:
             self._cluster_id = _cluster_id(self._admin)
         return {topic: f"{self._cluster_id}/{topic_id}" for topic, topic_id in _topic_ids(self._admin, topics).items()}
-
-
-def _admin(bootstrap_servers: str) -> AdminClient:
-    # A broker that is still starting is waited for, so librdkafka need not log each try.
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "reconnect.backoff.max.ms": 1000, "log_level": 0})
 
 
 def _cluster_id(admin: AdminClient) -> str:

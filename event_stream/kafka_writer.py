@@ -11,6 +11,8 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from event_stream.errors import WriteRefused
+from event_stream.kafka_admin import refusal
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import OutgoingRecord
 
 _log = logging.getLogger(__name__)
@@ -37,18 +39,18 @@ class KafkaWriter:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        cluster: KafkaCluster,
         *,
         delivery_seconds: float,
         queue_records: int,
         queue_bytes: int,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._cluster = cluster
         self._delivery_seconds = delivery_seconds
         self._now = now
         self._settings: dict[str, object] = {
-            "bootstrap.servers": bootstrap_servers,
+            **cluster.client,
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": _LINGER_MILLISECONDS,
@@ -68,6 +70,7 @@ class KafkaWriter:
         self._pending: OrderedDict[_Delivery, None] = OrderedDict()
         self._up = False
         self._said_away = False
+        self._said_refused = False
         self._started = now()
         self._broken = False
         self._closed = False
@@ -173,6 +176,10 @@ class KafkaWriter:
         if error.fatal() or error.code() == KafkaError._FATAL:
             _log.error("The producer is broken and replaced by a new one: %s", error.str())
             self._broken = True
+        elif (refused := refusal(self._cluster, error)) is not None:
+            if not self._said_refused:
+                self._said_refused = True
+                _log.error("%s", refused)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
             # Half a second before the statistics would say so.
             self._notice(up=False)
@@ -182,12 +189,13 @@ class KafkaWriter:
 
     def _notice(self, *, up: bool) -> None:
         self._up = up
+        self._said_refused = self._said_refused and not up
         if up and self._said_away:
             self._said_away = False
-            _log.info("Kafka at %s answers again.", self._bootstrap_servers)
+            _log.info("Kafka at %s answers again.", self._cluster)
         elif not up and not self._said_away and self._now() - self._started > _CONNECTING_SECONDS:
             self._said_away = True
-            _log.warning("Kafka at %s is away.", self._bootstrap_servers)
+            _log.warning("Kafka at %s is away.", self._cluster)
 
 
 class _Delivery:

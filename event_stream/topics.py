@@ -11,6 +11,8 @@ class Topic:
     `retention` counts from a record's timestamp. A broker deletes whole segments of a log, each when its last record
     expires; one that holds records of more than `segment` is not made, so a record outlives its retention by at most
     that, and by the minutes of the broker's own rounds. Without it the cluster's default holds, usually a week.
+    `replication` is the number of copies, and `min_insync` how many must have a record before it is acknowledged; the
+    cluster's defaults hold where they are None. `compression` is Kafka's word for how the broker keeps records.
     """
 
     name: str
@@ -18,6 +20,9 @@ class Topic:
     retention: timedelta
     max_record_bytes: int
     segment: timedelta | None = None
+    replication: int | None = None
+    min_insync: int | None = None
+    compression: str = "producer"
 
 
 EVENTS = Topic("logektor.events.v1", partitions=4, retention=timedelta(days=7), max_record_bytes=1_000_000)

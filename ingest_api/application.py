@@ -8,11 +8,11 @@ import signal
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from event_stream.errors import BrokerAway
+from event_stream.errors import BrokerAway, ClientRefused
 from event_stream.kafka_log import KafkaLog
 from event_stream.kafka_topics import ensure_topics
 from event_stream.kafka_writer import KafkaWriter
-from event_stream.topics import EVENTS, REJECTED, SALTS
+from event_stream.topics import SALTS
 from ingest_api import metrics
 from ingest_api.admission import Admission
 from ingest_api.client_endpoints import ClientEndpoints
@@ -68,7 +68,7 @@ class Application:
     async def _running(self) -> AsyncIterator[None]:
         settings = self._settings
         self._kafka = KafkaWriter(
-            settings.kafka_bootstrap_servers,
+            settings.kafka,
             delivery_seconds=settings.delivery_seconds,
             queue_records=settings.queue_records,
             queue_bytes=settings.queue_bytes,
@@ -94,7 +94,7 @@ class Application:
         self._write_api = WriteApi({**own.paths(), **others.paths()}, rest)
         metrics.forget_the_dead(settings.metrics_folder)
         _spare_the_garbage_collector()
-        salts_topic = KafkaLog(settings.kafka_bootstrap_servers, SALTS)
+        salts_topic = KafkaLog(settings.kafka, SALTS)
         shared_salts = SharedSalts(self._salts, salts_topic, now_micros)
         running = (self._look_after(), self._create_topics(), shared_salts.follow())
         tasks = [asyncio.create_task(each) for each in running]
@@ -126,11 +126,16 @@ class Application:
 
     async def _create_topics(self) -> None:
         while not self._topics_exist:
-            with suppress(BrokerAway):
-                await asyncio.to_thread(
-                    ensure_topics, self._settings.kafka_bootstrap_servers, (EVENTS, REJECTED, SALTS), _TOPICS_SECONDS
-                )
+            try:
+                await asyncio.to_thread(ensure_topics, self._settings.kafka, self._settings.topics, _TOPICS_SECONDS)
                 self._topics_exist = True
+            except BrokerAway as error:
+                # That it is away is said by whoever writes.
+                if self._kafka.healthy():
+                    _log.warning("%s", error)
+                await asyncio.sleep(_LOOK_SECONDS)
+            except ClientRefused:
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _look_after(self) -> None:
         parent = os.getppid()

@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from event_stream.kafka_cluster import KafkaCluster
+from event_stream.kafka_settings import KafkaSettings, TopicSettings
 from ingest_api.client_address import Network, read_networks
 
 
-class CollectorSettings(BaseSettings):
+class CollectorSettings(KafkaSettings, TopicSettings):
     """What the collector is told by its environment."""
 
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
@@ -105,6 +107,11 @@ class CollectorSettings(BaseSettings):
     def trusted_networks(self) -> tuple[Network, ...]:
         """The proxies that may say whose request they pass on."""
         return read_networks(self.trusted_proxies or "")
+
+    @property
+    def kafka(self) -> KafkaCluster:
+        """The cluster that events are written to."""
+        return self.cluster_at(self.kafka_bootstrap_servers)
 
     @property
     def sites_file(self) -> Path:

@@ -20,6 +20,7 @@ from logektor.token_commands import tokens_app
 from sites import SitesError, load_sites, register_site
 
 if TYPE_CHECKING:
+    from event_stream.kafka_cluster import KafkaCluster
     from lake.dead_letters import Selection
 
 _LANDING_SECONDS = 10.0
@@ -201,7 +202,9 @@ def replay_(
                 Progress(*columns, console=console) as bar,
             ):
                 task = bar.add_task("Replaying", total=outlook.valid)
-                sent = replay_to_kafka(lake, sites, selection, kafka, lambda done: bar.update(task, completed=done))
+                sent = replay_to_kafka(
+                    lake, sites, selection, kafka, settings.topics, lambda done: bar.update(task, completed=done)
+                )
             console.print(f"{sent:,} sent. Reports follow within a minute, on the days they were received.")
         if as_json:
             typer.echo(outcome_json(outlook, sent))
@@ -312,11 +315,11 @@ def _selection(
     return Selection(reason, site, first_day and first_day.date(), last_day and last_day.date())
 
 
-def _kafka(settings: StackSettings) -> str:
+def _kafka(settings: StackSettings) -> "KafkaCluster":
     from logektor.running import is_running, read_running
 
     running = read_running(settings.home) if is_running(settings.home) else None
-    return running.kafka if running is not None else settings.bootstrap_servers
+    return settings.cluster_at(running.kafka if running is not None else settings.bootstrap_servers)
 
 
 def _running_collector(settings: StackSettings) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_ends import read_ends
 from event_stream.topics import EVENTS, REJECTED
 from lake.location import Lake
@@ -15,14 +16,14 @@ _PAUSE_SECONDS = 0.2
 
 
 def wait_until_landed(
-    bootstrap_servers: str, lake: Lake, seconds: float, now: Callable[[], float] = time.monotonic
+    cluster: KafkaCluster, lake: Lake, seconds: float, now: Callable[[], float] = time.monotonic
 ) -> int | None:
     """Waits at most so long for all that Kafka holds at the beginning; answers how many records are missing still.
 
     None where Kafka does not answer. Raises LakeAway.
     """
     try:
-        ends = read_ends(bootstrap_servers, (EVENTS, REJECTED), _KAFKA_SECONDS)
+        ends = read_ends(cluster, (EVENTS, REJECTED), _KAFKA_SECONDS)
     except KafkaException:
         return None
     deadline = now() + seconds

@@ -10,6 +10,8 @@ import httpx
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from event_stream.kafka_cluster import KafkaCluster
+
 _SECONDS = 0.9
 
 
@@ -28,10 +30,10 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def kafka_answers(bootstrap_servers: str) -> bool:
+def kafka_answers(cluster: KafkaCluster) -> bool:
     """Whether a broker of the cluster answers."""
     try:
-        admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+        admin = AdminClient({**cluster.client, "log_level": 0})
         return bool(admin.list_topics(timeout=_SECONDS).brokers)
     except KafkaException:
         return False

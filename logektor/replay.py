@@ -7,14 +7,15 @@ same event of a dead letter each time, with the same id, the second is a duplica
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_topics import ensure_topics
 from event_stream.kafka_writer import KafkaWriter
 from event_stream.ports import EventWriter, OutgoingRecord
-from event_stream.topics import EVENTS
+from event_stream.topics import Topic
 from lake.dead_letters import DeadLetter, Selection, letters_to_replay
 from lake.location import Lake
 from lake.replays import declare_replays, record_replays
@@ -88,14 +89,19 @@ async def replay(
 
 
 def replay_to_kafka(
-    lake: Lake, sites: Sites, selection: Selection, bootstrap_servers: str, progress: Callable[[int], None]
+    lake: Lake,
+    sites: Sites,
+    selection: Selection,
+    cluster: KafkaCluster,
+    topics: Sequence[Topic],
+    progress: Callable[[int], None],
 ) -> int:
-    """`replay` to a Kafka cluster. Raises what it raises, and BrokerAway."""
-    ensure_topics(bootstrap_servers, [EVENTS], _KAFKA_SECONDS)
+    """`replay` to a Kafka cluster, which has these topics then. Raises what it raises, BrokerAway, ClientRefused."""
+    ensure_topics(cluster, topics, _KAFKA_SECONDS)
 
     async def run() -> int:
         writer = KafkaWriter(
-            bootstrap_servers,
+            cluster,
             delivery_seconds=_KAFKA_SECONDS,
             queue_records=2 * BATCH_LETTERS,
             queue_bytes=_QUEUE_BYTES,

@@ -33,7 +33,8 @@ def sentences() -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         name = "LOGEKTOR_" + "_".join(str(part) for part in first["loc"]).upper()
-        stop(f"{name} = {first['input']!r}: {first['msg']}.", 2)
+        # What was given is not repeated: it may be a password.
+        stop(f"{name}: {first['msg']}.", 2)
     except (StackError, SitesError, TokenError, LakeError, StreamError, RefreshError, BadReport) as error:
         stop(str(error))
 

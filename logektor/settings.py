@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import SettingsConfigDict
+
+from event_stream.kafka_cluster import KafkaCluster
+from event_stream.kafka_settings import KafkaSettings, TopicSettings
 
 
-class StackSettings(BaseSettings):
+class StackSettings(KafkaSettings, TopicSettings):
     """What `logektor` is told by its environment."""
 
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
@@ -22,13 +26,24 @@ class StackSettings(BaseSettings):
     dagster_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI")
     kafka_port: int = Field(9092, ge=1, le=65535, description="port of the embedded Kafka, on 127.0.0.1 only")
     kafka_bootstrap_servers: str | None = Field(
-        None, description="a Kafka cluster to use, host:port,…; the embedded Kafka is not started then"
+        None,
+        validate_default=True,
+        description="a Kafka cluster to use, host:port,…; the embedded Kafka is not started then",
     )
     lake_uri: str | None = Field(None, description="where the tables are: a folder or s3://…; default <home>/lake")
     kafka_cache: Path = Field(
         Path("~/.cache/logektor/kafka"), description="where Apache Kafka's jars are kept; all homes share them"
     )
     default_site: str = Field("localhost", description="site of events that name none and come with no key")
+
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _plain_if_embedded(cls, servers: str | None, info: ValidationInfo) -> str | None:
+        if servers is None and info.data.get("kafka_security_protocol") not in {"PLAINTEXT", None}:
+            raise PydanticCustomError(
+                "kafka", "is needed with LOGEKTOR_KAFKA_SECURITY_PROTOCOL: the embedded Kafka speaks PLAINTEXT"
+            )
+        return servers
 
     @field_validator("home")
     @classmethod
@@ -50,6 +65,11 @@ class StackSettings(BaseSettings):
     def bootstrap_servers(self) -> str:
         """The Kafka in use: the given one or the embedded one."""
         return self.kafka_bootstrap_servers or f"127.0.0.1:{self.kafka_port}"
+
+    @property
+    def kafka(self) -> KafkaCluster:
+        """The same, as these settings know it."""
+        return self.cluster_at(self.bootstrap_servers)
 
     @property
     def reachable_host(self) -> str:

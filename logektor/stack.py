@@ -91,7 +91,7 @@ def parts(settings: StackSettings, kafka: EmbeddedKafka | None, code_port: int, 
     if kafka is not None:
         listed.insert(
             0,
-            Part("kafka", tuple(kafka.command()), lambda: kafka_answers(kafka.bootstrap_servers), told, stop_stage=2),
+            Part("kafka", tuple(kafka.command()), lambda: kafka_answers(settings.kafka), told, stop_stage=2),
         )
     if demo:
         listed.append(Part("demo-traffic", _module("logektor.demo_traffic"), lambda: True, told, after=("collector",)))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 
+from event_stream.kafka_cluster import KafkaCluster
 from lake.catalogue import Catalogue
 from lake.location import Lake
 from lake.raw import count_landed
@@ -61,15 +62,15 @@ def look(settings: StackSettings) -> Status:
         home=str(settings.home),
         running=running,
         read_token=read_token(settings.home),
-        lag=lag(running, lake),
+        lag=lag(settings.cluster_at(running.kafka), lake),
         rows=count_landed(lake),
         last_refresh=max(refreshed).isoformat() if refreshed else None,
     )
 
 
-def lag(running: Running, lake: Lake) -> int | None:
+def lag(cluster: KafkaCluster, lake: Lake) -> int | None:
     """Records that are in Kafka and not landed yet."""
-    return wait_until_landed(running.kafka, lake, seconds=0)
+    return wait_until_landed(cluster, lake, seconds=0)
 
 
 def status_screen(status: Status, now: datetime) -> RenderableType:

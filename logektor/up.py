@@ -13,7 +13,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from dagster_project.instance import write_instance
 from event_stream.kafka_topics import ensure_topics
-from event_stream.topics import EVENTS, REJECTED
 from logektor.embedded_kafka import EmbeddedKafka, EmbeddedKafkaError, free_port, resolve
 from logektor.errors import PortTaken, StackError
 from logektor.homes import announce
@@ -113,7 +112,7 @@ class Stack:
         return kafka
 
     def _create_topics(self) -> None:
-        ensure_topics(self._settings.bootstrap_servers, (EVENTS, REJECTED), TOPICS_SECONDS)
+        ensure_topics(self._settings.kafka, self._settings.topics, TOPICS_SECONDS)
 
     def _on_change(self, child: Child) -> None:
         if child.part.name == "kafka" and child.state is State.HEALTHY:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from event_stream.kafka_cluster import KafkaCluster
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
 from tests.fault_table import tables
 
@@ -32,6 +33,10 @@ class RunningKafka:
     bootstrap_servers: str
     broker: EmbeddedKafka
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def cluster(self) -> KafkaCluster:
+        return KafkaCluster(self.bootstrap_servers)
 
     def start(self) -> None:
         """Start it, or start it again with what it had stored, on the same port; returns when it answers."""

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 def land(settings: LandingSettings, accept_gap: bool) -> None:
     """Lands until SIGTERM or SIGINT, then what it has read. Raises StreamError, LakeError or LandingError."""
-    wait_for_topics(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
+    wait_for_topics(settings.kafka, TOPICS, settings.landing_start_seconds)
     settle = partial(_accept, Lake(settings.lake)) if accept_gap else refuse
     gaps = _gaps(settings)
     settle(gaps)
@@ -85,7 +85,7 @@ def land(settings: LandingSettings, accept_gap: bool) -> None:
 def _gaps(settings: LandingSettings) -> Sequence[Gap]:
     lake = Lake(settings.lake)
     landed = landed_offsets(lake)
-    held = read_ranges(settings.kafka_bootstrap_servers, TOPICS, settings.landing_start_seconds)
+    held = read_ranges(settings.kafka, TOPICS, settings.landing_start_seconds)
     return new_gaps(lake, held, landed)
 
 
@@ -103,7 +103,7 @@ def _land_until(stopping: threading.Event, settings: LandingSettings, gaps: Sequ
         closing(_worker(settings, gaps, executor)) as worker,
     ):
         WAITING.set_function(lambda: worker.waiting)
-        lag = Lag(settings.kafka_bootstrap_servers, TOPICS, lambda: worker.next_offsets)
+        lag = Lag(settings.kafka, TOPICS, lambda: worker.next_offsets)
         hole: HoleFound | None = None
         try:
             with serving(settings.landing_metrics_port, settings.landing_metrics_host, lag):
@@ -120,7 +120,7 @@ def _land_until(stopping: threading.Event, settings: LandingSettings, gaps: Sequ
 def _worker(settings: LandingSettings, gaps: Sequence[Gap], executor: Executor) -> LandingWorker:
     return LandingWorker(
         lambda on_assign, on_revoke: KafkaReader(
-            settings.kafka_bootstrap_servers,
+            settings.kafka,
             TOPICS,
             settings.landing_group,
             reading_past(gaps, on_assign),

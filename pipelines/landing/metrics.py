@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, start_http_se
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_ends import read_ends
 from event_stream.ports import StreamPartition
 from event_stream.topics import Topic
@@ -60,11 +61,11 @@ class Lag(Collector):
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        cluster: KafkaCluster,
         topics: Iterable[Topic],
         landed: Callable[[], Mapping[StreamPartition, int | None]],
     ) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        self._cluster = cluster
         self._topics = list(topics)
         self._landed = landed
 
@@ -74,7 +75,7 @@ class Lag(Collector):
     def collect(self) -> Iterator[Metric]:
         lag = self._family()
         try:
-            ends = read_ends(self._bootstrap_servers, self._topics, seconds=2.0)
+            ends = read_ends(self._cluster, self._topics, seconds=2.0)
         except KafkaException:
             return
         for place, offset in self._landed().items():

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from event_stream.kafka_cluster import KafkaCluster
+from event_stream.kafka_settings import KafkaSettings
 
 
-class LandingSettings(BaseSettings):
+class LandingSettings(KafkaSettings):
     """What the landing worker is told by its environment."""
 
     model_config = SettingsConfigDict(env_prefix="LOGEKTOR_", frozen=True)
@@ -49,6 +52,11 @@ class LandingSettings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @property
+    def kafka(self) -> KafkaCluster:
+        """The cluster that events are read from."""
+        return self.cluster_at(self.kafka_bootstrap_servers)
 
     @property
     def lake(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY, Metric
 
+from event_stream.kafka_cluster import KafkaCluster
 from ingest_api import metrics as collector
 from pipelines.landing import metrics as landing
 
@@ -30,7 +31,7 @@ def families() -> Iterator[Metric]:
     """What both processes register, and the lag, which the worker registers with its port."""
     assert collector.EVENTS_ACCEPTED
     yield from (family for family in REGISTRY.collect() if family.name.startswith("logektor_"))
-    yield from landing.Lag("", (), dict).describe()
+    yield from landing.Lag(KafkaCluster(""), (), dict).describe()
 
 
 def named(text: str) -> set[str]:

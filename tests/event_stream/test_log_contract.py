@@ -67,10 +67,10 @@ class InKafka:
     logs: list[KafkaLog] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        ensure_topics(self.kafka.bootstrap_servers, (self.topic,), SECONDS)
+        ensure_topics(self.kafka.cluster, (self.topic,), SECONDS)
 
     def log(self) -> SharedLog:
-        self.logs.append(KafkaLog(self.kafka.bootstrap_servers, self.topic))
+        self.logs.append(KafkaLog(self.kafka.cluster, self.topic))
         return self.logs[-1]
 
     def go_away(self) -> None:

@@ -12,6 +12,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartiti
 from confluent_kafka.admin import AdminClient
 
 from event_stream.errors import BrokerAway, OffsetLost, StreamBroken
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_reader import KafkaReader, wait_for_topics
 from event_stream.kafka_topics import ensure_topics
 from event_stream.memory import MemoryReader, MemoryStream
@@ -70,25 +71,25 @@ class InMemory:
 class OnKafka:
     """A topic of its own on a real broker."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, cluster: KafkaCluster) -> None:
+        self._cluster = cluster
         self._topic = Topic(f"events-{uuid.uuid4().hex[:8]}", PARTITIONS, timedelta(days=1), 1_000_000)
-        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+        self._admin = AdminClient({**cluster.client, "log_level": 0})
         self._create()
 
     def _create(self) -> None:
-        ensure_topics(self._servers, [self._topic], SECONDS)
-        wait_for_topics(self._servers, [self._topic], SECONDS)
+        ensure_topics(self._cluster, [self._topic], SECONDS)
+        wait_for_topics(self._cluster, [self._topic], SECONDS)
 
     def produce(self, values: Sequence[bytes]) -> None:
-        producer = Producer({"bootstrap.servers": self._servers})
+        producer = Producer(self._cluster.client)
         for value in values:
             for partition in range(PARTITIONS):
                 producer.produce(self._topic.name, value, partition=partition)
         assert producer.flush(SECONDS) == 0
 
     def reader(self, on_assign: OnAssign, on_revoke: OnRevoke) -> EventReader:
-        return KafkaReader(self._servers, [self._topic], self._topic.name, on_assign, on_revoke)
+        return KafkaReader(self._cluster, [self._topic], self._topic.name, on_assign, on_revoke)
 
     def committed(self) -> Mapping[int, int]:
         (group,) = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self._topic.name)]).values()
@@ -150,7 +151,7 @@ def stream(request: pytest.FixtureRequest) -> Stream:
     if request.param == "memory":
         return InMemory()
     kafka: RunningKafka = request.getfixturevalue("kafka")
-    return OnKafka(kafka.bootstrap_servers)
+    return OnKafka(kafka.cluster)
 
 
 @pytest.fixture
@@ -285,4 +286,4 @@ def test_an_error_in_a_callback_reaches_the_reader(stream: Stream, members: list
 def test_topics_that_never_come_are_waited_for_and_then_named(kafka: RunningKafka) -> None:
     missing = Topic(f"missing-{uuid.uuid4().hex[:8]}", 1, timedelta(days=1), 1_000)
     with pytest.raises(BrokerAway, match=f"did not offer the topics {missing.name}"):
-        wait_for_topics(kafka.bootstrap_servers, [missing], 0.5)
+        wait_for_topics(kafka.cluster, [missing], 0.5)

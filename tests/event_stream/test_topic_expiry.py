@@ -49,7 +49,7 @@ def test_each_salt_leaves_the_brokers_disk_when_its_own_72_hours_are_over(
     topic = replace(SALTS, name=f"salts-{uuid.uuid4().hex}")
     kafka.start()
     try:
-        ensure_topics(kafka.bootstrap_servers, (topic,), SECONDS)
+        ensure_topics(kafka.cluster, (topic,), SECONDS)
         now = time.time_ns() // 1_000_000
         producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
         for age in (96, 73, 49, 25, 1):

@@ -83,7 +83,7 @@ class InKafka:
 
     def writer(self) -> EventWriter:
         return KafkaWriter(
-            self.kafka.bootstrap_servers,
+            self.kafka.cluster,
             delivery_seconds=DEADLINE_SECONDS,
             queue_records=10_000,
             queue_bytes=10_000_000,
@@ -124,7 +124,7 @@ def stored_in_kafka(bootstrap_servers: str, topic: str) -> list[list[bytes]]:
 
 def _in_kafka(kafka: RunningKafka) -> InKafka:
     topic = f"writer-{uuid.uuid4().hex}"
-    ensure_topics(kafka.bootstrap_servers, (_topic(topic),), 20)
+    ensure_topics(kafka.cluster, (_topic(topic),), 20)
     return InKafka(kafka, topic)
 
 
@@ -240,11 +240,11 @@ async def _result(write: Awaitable[Any]) -> list[Any]:
 @pytest.mark.kafka
 def test_a_full_queue_refuses_what_does_not_fit_and_nothing_else(kafka: RunningKafka) -> None:
     topic = f"queue-{uuid.uuid4()}"
-    ensure_topics(kafka.bootstrap_servers, (_topic(topic),), 30)
+    ensure_topics(kafka.cluster, (_topic(topic),), 30)
     sent = [OutgoingRecord(topic, b"key", b"%d" % number) for number in range(5)]
 
     async def scenario() -> list[WriteRefused | None]:
-        writer = KafkaWriter(kafka.bootstrap_servers, delivery_seconds=30, queue_records=3, queue_bytes=2**20)
+        writer = KafkaWriter(kafka.cluster, delivery_seconds=30, queue_records=3, queue_bytes=2**20)
         results = list(await writer.write(sent))
         await writer.close(10)
         return results

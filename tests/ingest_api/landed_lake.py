@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_ends import read_ends
 from event_stream.kafka_reader import KafkaReader
 from event_stream.topics import EVENTS, REJECTED
@@ -45,7 +46,7 @@ class LandedLake:
         return scan_dead_letters(self._lake).filter(pl.col("body").bin.contains(text.encode())).collect()
 
     def _land(self, deadline: float) -> None:
-        held = sum(read_ends(self._bootstrap_servers, _TOPICS, _SECONDS).values())
+        held = sum(read_ends(KafkaCluster(self._bootstrap_servers), _TOPICS, _SECONDS).values())
         while self._worker.landed_events + self._worker.landed_dead_letters < held:
             assert time.monotonic() < deadline, "what Kafka holds was not landed in time"
             self._worker.step()
@@ -56,7 +57,7 @@ def landing(folder: Path, bootstrap_servers: str) -> Iterator[LandedLake]:
     """A lake in this folder and a worker that lands in it."""
     worker = LandingWorker(
         lambda on_assign, on_revoke: KafkaReader(
-            bootstrap_servers, _TOPICS, f"test-{uuid.uuid4()}", on_assign, on_revoke
+            KafkaCluster(bootstrap_servers), _TOPICS, f"test-{uuid.uuid4()}", on_assign, on_revoke
         ),
         DeltaLandingTable(Lake(str(folder))),
         BatchRule(max_age=0.1),

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from event_stream.errors import WriteRefused
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_topics import ensure_topics
 from event_stream.kafka_writer import KafkaWriter
 from event_stream.memory import MemoryStream, MemoryWriter
@@ -404,7 +405,9 @@ def test_the_spool_is_measured(tmp_path: Path) -> None:
 
 def test_a_broken_producer_hands_what_it_had_to_the_spool(tmp_path: Path) -> None:
     async def scenario() -> None:
-        kafka = KafkaWriter(f"127.0.0.1:{free_port()}", delivery_seconds=30, queue_records=1000, queue_bytes=MIB)
+        kafka = KafkaWriter(
+            KafkaCluster(f"127.0.0.1:{free_port()}"), delivery_seconds=30, queue_records=1000, queue_bytes=MIB
+        )
         spool = SpoolFolder(tmp_path, MIB)
         writer = DurableWriter(kafka, spool, kafka_up=lambda: True, queue_records=1000, queue_bytes=MIB)
         under_way = [asyncio.ensure_future(_written(writer, [each])) for each in numbered(0, 50)]
@@ -422,11 +425,11 @@ def test_a_broken_producer_hands_what_it_had_to_the_spool(tmp_path: Path) -> Non
 @pytest.mark.kafka
 def test_what_a_broken_producer_had_is_in_kafka_in_the_end(kafka: RunningKafka, tmp_path: Path) -> None:
     topic = Topic(f"durable-{uuid.uuid4().hex}", 2, timedelta(days=1), 1_000_000)
-    ensure_topics(kafka.bootstrap_servers, (topic,), 20)
+    ensure_topics(kafka.cluster, (topic,), 20)
     values = [f"{number}".encode() for number in range(300)]
 
     async def scenario() -> None:
-        inner = KafkaWriter(kafka.bootstrap_servers, delivery_seconds=5, queue_records=1000, queue_bytes=MIB)
+        inner = KafkaWriter(kafka.cluster, delivery_seconds=5, queue_records=1000, queue_bytes=MIB)
         await until(inner.healthy, 20)
         writer = durable(inner, SpoolFolder(tmp_path, MIB))
         under_way = [

@@ -21,6 +21,7 @@ from deltalake import DeltaTable
 
 from event_stream.codec import encode_event
 from event_stream.event import INGEST_VERSION, Event
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_ends import read_ends
 from event_stream.kafka_reader import wait_for_topics
 from event_stream.kafka_topics import ensure_topics
@@ -61,6 +62,10 @@ class Site:
         self._producer = Producer({"bootstrap.servers": self.bootstrap_servers, "log_level": 0})
 
     @property
+    def cluster(self) -> KafkaCluster:
+        return KafkaCluster(self.bootstrap_servers)
+
+    @property
     def lake(self) -> Lake:
         return Lake(str(self.home / "lake"))
 
@@ -71,8 +76,8 @@ class Site:
         for deleted in self.admin.delete_topics(existing).values() if existing else ():
             deleted.result()
         wait_until(lambda: not set(names) & set(self.admin.list_topics(timeout=SECONDS).topics))
-        ensure_topics(self.bootstrap_servers, [EVENTS, REJECTED], SECONDS)
-        wait_for_topics(self.bootstrap_servers, [EVENTS, REJECTED], SECONDS)
+        ensure_topics(self.cluster, [EVENTS, REJECTED], SECONDS)
+        wait_for_topics(self.cluster, [EVENTS, REJECTED], SECONDS)
 
     def produce(self, count: int, poison_every: int = 0, version_2_every: int = 0) -> None:
         """Events; every n-th also brings a record that is none and a rejection, or is of a version not read yet."""
@@ -112,7 +117,7 @@ class Site:
 
     def ends(self) -> Mapping[StreamPartition, int]:
         """The offset that the next event will have, by stream partition."""
-        return read_ends(self.bootstrap_servers, [EVENTS], SECONDS)
+        return read_ends(self.cluster, [EVENTS], SECONDS)
 
     def start(self, *module: str, **settings: object) -> "subprocess.Popen[bytes]":
         """A worker process; settings as LOGEKTOR_LANDING_*, the module is the worker's own by default."""

@@ -173,7 +173,7 @@ class HeldReader:
 def worker_here(site: Site, topics: Sequence[Topic], hold: Callable[[EventReader], EventReader]) -> LandingWorker:
     """A worker in this process, to be driven step by step; `hold` may put something before its reader."""
     return LandingWorker(
-        lambda on_assign, on_revoke: hold(KafkaReader(site.bootstrap_servers, topics, alone(), on_assign, on_revoke)),
+        lambda on_assign, on_revoke: hold(KafkaReader(site.cluster, topics, alone(), on_assign, on_revoke)),
         DeltaLandingTable(site.lake),
         BatchRule(max_age=0.05),
         DeadLetterLimit(share=1.0),

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaException
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import Record, StreamPartition
 from event_stream.topics import EVENTS
 from logektor.embedded_kafka import free_port
@@ -37,7 +38,7 @@ def test_the_lag_is_what_kafka_has_and_the_table_has_not(monkeypatch: pytest.Mon
     other = PLACE._replace(partition=2)
     monkeypatch.setattr(metrics, "read_ends", lambda *_, **__: {PLACE: 10, other: 5})
     port = free_port()
-    with serving(port, "127.0.0.1", Lag("", [EVENTS], lambda: {PLACE: 7, other: None})):
+    with serving(port, "127.0.0.1", Lag(KafkaCluster(""), [EVENTS], lambda: {PLACE: 7, other: None})):
         answer = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     (lag,) = (family for family in text_string_to_metric_families(answer) if family.name == LAG)
     assert {sample.labels["partition"]: sample.value for sample in lag.samples} == {"1": 3, "2": 5}
@@ -48,4 +49,4 @@ def test_a_broker_that_does_not_answer_leaves_the_lag_out(monkeypatch: pytest.Mo
         raise KafkaException("away")
 
     monkeypatch.setattr(metrics, "read_ends", away)
-    assert list(Lag("", [EVENTS], dict).collect()) == []
+    assert list(Lag(KafkaCluster(""), [EVENTS], dict).collect()) == []
