@@ -27,6 +27,12 @@ from query_api.stats.reader import StatsReader
 from query_api.stats.routes import stats_routes
 from sites import LiveSites
 
+_LOOKUPS = 8
+"""Threads that look at what a table's version is and at what is known already: milliseconds each, and never behind a
+query."""
+
+_WAITING_LOOKUPS = 1_000
+
 
 def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
     """The ASGI app. Raises TokenError and SitesError."""
@@ -38,12 +44,16 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     recent = RecentEvents(lake)
     reader = ReportReader(catalogue)
     stats = StatsReader(catalogue, settings.query_max_rows)
-    pool = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
+    lookups = QueryPool(_LOOKUPS, _WAITING_LOOKUPS, settings.query_seconds)
+    queries = QueryPool(settings.query_threads, settings.query_waiting, settings.query_seconds)
+    # Statistics take all cores: two at once are not sooner done than one after the other, and need twice the memory.
+    turns = QueryPool(1, settings.query_waiting, settings.query_seconds)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        pool.close()
+        for pool in (lookups, queries, turns):
+            pool.close()
 
     # The interactive documentation would load its script from another host.
     app = FastAPI(
@@ -55,13 +65,13 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
         lifespan=lifespan,
     )
     answer_errors_in_one_shape(app)
-    app.include_router(report_routes(settings, sites, reader, pool, now))
-    app.include_router(stats_routes(settings, sites, stats, pool, now))
-    app.include_router(realtime_routes(recent, sites, pool, now))
-    app.include_router(live_routes(lake, recent, sites, pool, now))
-    app.include_router(raw_export_routes(lake, sites, pool))
+    app.include_router(report_routes(settings, sites, reader, lookups, queries, now))
+    app.include_router(stats_routes(settings, sites, stats, lookups, turns, now))
+    app.include_router(realtime_routes(recent, sites, queries, now))
+    app.include_router(live_routes(lake, recent, sites, queries, now))
+    app.include_router(raw_export_routes(lake, sites, queries))
     app.include_router(page_routes(grants, find, now))
-    app.include_router(health_routes(lambda: pool.run(reader.entries)))
+    app.include_router(health_routes(lambda: lookups.run(reader.entries)))
     app.mount("/dashboard", StaticFiles(directory=DASHBOARD))
     app.add_middleware(TokenGuard, find=find)
     app.add_middleware(SecurityHeaders)

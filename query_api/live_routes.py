@@ -50,7 +50,7 @@ class LetterParameters(BaseModel):
 
 
 def live_routes(
-    lake: Lake, recent: RecentEvents, sites: LiveSites, pool: QueryPool, now: Callable[[], datetime]
+    lake: Lake, recent: RecentEvents, sites: LiveSites, queries: QueryPool, now: Callable[[], datetime]
 ) -> APIRouter:
     """The routes under /api."""
     routes = APIRouter(prefix="/api", dependencies=[Depends(refuse_repeated_parameters)])
@@ -60,7 +60,7 @@ def live_routes(
         """The events of the last half hour as they were landed, the newest first; seconds after they were sent."""
         require(request, "read")
         site = asked_site(parameters.site, sites, grant_of(request))
-        rows = await pool.run(lambda: _newest(recent, site.domain, now() - LIVE, parameters.limit))
+        rows = await queries.run(lambda: _newest(recent, site.domain, now() - LIVE, parameters.limit))
         return {"site": site.domain, "events": rows}
 
     @routes.get("/dead_letters")
@@ -72,7 +72,7 @@ def live_routes(
             raise ApiError(403, "forbidden", "This token opens single sites: say which site.", "site")
         domain = None if parameters.site is None else asked_site(parameters.site, sites, grant).domain
         first = now().date() - timedelta(days=parameters.days - 1)
-        return await pool.run(lambda: _letters(lake, domain, parameters.reason, first, parameters.limit))
+        return await queries.run(lambda: _letters(lake, domain, parameters.reason, first, parameters.limit))
 
     return routes
 

@@ -46,7 +46,7 @@ class ExportParameters(BaseModel):
     )
 
 
-def raw_export_routes(lake: Lake, sites: LiveSites, pool: QueryPool) -> APIRouter:
+def raw_export_routes(lake: Lake, sites: LiveSites, queries: QueryPool) -> APIRouter:
     """The route under /api."""
     routes = APIRouter(prefix="/api", dependencies=[Depends(refuse_repeated_parameters)])
     places = BoundedSemaphore(AT_ONCE)
@@ -66,7 +66,7 @@ def raw_export_routes(lake: Lake, sites: LiveSites, pool: QueryPool) -> APIRoute
         write = _csv if form == "csv" else _parquet
         chunks = _released(lambda: write(_rows(lake, site, parameters.first, parameters.last)), places.release)
         # What is wrong from the start is said as an error; later only the connection can break off.
-        begun = await pool.run(lambda: next(chunks))
+        begun = await queries.run(lambda: next(chunks))
         name = f"raw_events_{parameters.first}_{parameters.last}.{form}"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return StreamingResponse(chain([begun], chunks), 200, headers, MEDIA_TYPES[form])

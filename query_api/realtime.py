@@ -31,7 +31,9 @@ class RealtimeParameters(BaseModel):
     site: str | None = Field(None, description="the site's domain; may be left out where there is only one site")
 
 
-def realtime_routes(recent: RecentEvents, sites: LiveSites, pool: QueryPool, now: Callable[[], datetime]) -> APIRouter:
+def realtime_routes(
+    recent: RecentEvents, sites: LiveSites, queries: QueryPool, now: Callable[[], datetime]
+) -> APIRouter:
     """The route under /api."""
     routes = APIRouter(prefix="/api", dependencies=[Depends(refuse_repeated_parameters)])
     realtime = Realtime(recent)
@@ -40,7 +42,7 @@ def realtime_routes(recent: RecentEvents, sites: LiveSites, pool: QueryPool, now
     async def look(request: Request, parameters: Annotated[RealtimeParameters, Query()]) -> dict[str, Any]:
         """Visitors of the last 5 and 30 minutes, page views by minute, top pages and sources; people only."""
         site = asked_site(parameters.site, sites, grant_of(request))
-        return {"site": site.domain, **(await pool.run(lambda: realtime.look(site.domain, now())))}
+        return {"site": site.domain, **(await queries.run(lambda: realtime.look(site.domain, now())))}
 
     return routes
 

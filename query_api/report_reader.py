@@ -1,4 +1,4 @@
-"""Reads a page of a report from one version of its table. Blocking: it runs in the query pool."""
+"""Reads a page of a report from one version of its table. Blocking: it runs in query pools."""
 
 import hashlib
 from collections import OrderedDict
@@ -38,6 +38,13 @@ class Unchanged:
     etag: str
 
 
+@dataclass(frozen=True)
+class Unread:
+    """An answer that has to be computed: that takes long, while to know it is nearly free."""
+
+    compute: Callable[[], Page]
+
+
 class ReportReader:
     """Answers questions to the reports of a lake; the latest answers are kept, so pieces of one cost one query."""
 
@@ -49,8 +56,10 @@ class ReportReader:
         """What reports there are. Raises LakeError."""
         return self._catalogue.entries()
 
-    def read(self, name: str, form: Format, query: ReportQuery, held: Callable[[str], bool]) -> Page | Unchanged:
-        """One page, all of it from one table version. Raises ApiError and LakeError."""
+    def find(
+        self, name: str, form: Format, query: ReportQuery, held: Callable[[str], bool]
+    ) -> Page | Unchanged | Unread:
+        """One page, all of it from one table version. It and what it computes raise ApiError and LakeError."""
         try:
             report = self._catalogue.open(name)
         except TableMissing:
@@ -59,11 +68,7 @@ class ReportReader:
         etag = _etag(report.entry, form, query)
         if held(etag):
             return Unchanged(etag)
-        page = self._pages.get(etag)
-        if page is None:
-            page = _collect(report, form, query, etag)
-            self._pages.put(page)
-        return page
+        return self._pages.get(etag) or Unread(lambda: self._pages.put(_collect(report, form, query, etag)))
 
 
 def _collect(report: OpenTable, form: Format, query: ReportQuery, etag: str) -> Page:
@@ -115,16 +120,17 @@ class PageCache:
                 self._pages.move_to_end(etag)
             return self._pages.get(etag)
 
-    def put(self, page: Page) -> None:
-        """Keeps the page and lets the longest unused go."""
+    def put(self, page: Page) -> Page:
+        """The page, which is kept; the longest unused are let go."""
         if len(page.body) > self._max_bytes:
-            return
+            return page
         with self._lock:
             if page.etag not in self._pages:
                 self._pages[page.etag] = page
                 self._bytes += len(page.body)
             while self._bytes > self._max_bytes:
                 self._bytes -= len(self._pages.popitem(last=False)[1].body)
+        return page
 
 
 def _etag(entry: CatalogueEntry, form: Format, query: ReportQuery) -> str:

@@ -17,7 +17,7 @@ from query_api.formats import MEDIA_TYPES, Format, wanted_format
 from query_api.query_pool import QueryPool
 from query_api.report_parameters import ReportParameters, asked_site, question, refuse_repeated_parameters, today
 from query_api.report_query import ReportQuery, columns_document
-from query_api.report_reader import ReportReader, Unchanged
+from query_api.report_reader import ReportReader, Unchanged, Unread
 from query_api.settings import QuerySettings
 from sites import LiveSites, Site
 
@@ -25,9 +25,14 @@ _REPORT_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def report_routes(
-    settings: QuerySettings, sites: LiveSites, reader: ReportReader, pool: QueryPool, now: Callable[[], datetime]
+    settings: QuerySettings,
+    sites: LiveSites,
+    reader: ReportReader,
+    lookups: QueryPool,
+    queries: QueryPool,
+    now: Callable[[], datetime],
 ) -> APIRouter:
-    """The routes under /api."""
+    """The routes under /api. What is known is answered by `lookups`, rows are read by `queries`."""
     routes = APIRouter(prefix="/api")
 
     @routes.api_route("/sites", methods=["GET", "HEAD"])
@@ -39,7 +44,7 @@ def report_routes(
     @routes.api_route("/reports", methods=["GET", "HEAD"])
     async def list_reports() -> dict[str, Any]:
         """The reports: description, key, columns with meaning and unit, and when each was last refreshed."""
-        return {"reports": [_report_document(entry) for entry in await pool.run(reader.entries)]}
+        return {"reports": [_report_document(entry) for entry in await lookups.run(reader.entries)]}
 
     @routes.api_route("/reports/{name}", methods=["GET", "HEAD"], dependencies=[Depends(refuse_repeated_parameters)])
     async def read_report(request: Request, name: str, parameters: Annotated[ReportParameters, Query()]) -> Response:
@@ -49,7 +54,9 @@ def report_routes(
             raise ApiError(404, "no_such_report", "There is no report of this name; GET /api/reports lists them.")
         site = asked_site(parameters.site, sites, grant_of(request))
         query = question(parameters, form, site, settings, now())
-        page = await pool.run(lambda: reader.read(name, form, query, lambda etag: has_already(request, etag)))
+        page = await lookups.run(lambda: reader.find(name, form, query, lambda etag: has_already(request, etag)))
+        if isinstance(page, Unread):
+            page = await queries.run(page.compute)
         headers = {"ETag": page.etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Authorization, Cookie"}
         if isinstance(page, Unchanged):
             return not_modified(headers)

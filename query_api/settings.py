@@ -25,8 +25,12 @@ class QuerySettings(BaseSettings):
     )
     query_default_rows: int = Field(1_000, ge=1, description="rows of a page of JSON where the request names no limit")
     query_max_rows: int = Field(100_000, ge=1, description="rows of an answer at most; a request for more gets a 400")
-    query_seconds: float = Field(20.0, gt=0, description="seconds a query may take; then the request gets a 503")
-    query_threads: int = Field(4, ge=1, description="queries that run at the same time; others wait for their turn")
+    query_seconds: float = Field(
+        20.0, gt=0, description="seconds a query may wait and take; then the request gets a 503"
+    )
+    query_threads: int = Field(
+        4, ge=1, description="queries of rows at the same time; statistics are answered one by one"
+    )
     query_waiting: int = Field(64, ge=0, description="queries that may wait for a turn; beyond them requests get a 503")
 
     @field_validator("home")

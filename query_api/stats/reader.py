@@ -1,16 +1,15 @@
-"""Answers stats queries from one version of the table `hits`. Blocking: it runs in the query pool."""
+"""Answers stats queries from one version of the table `hits`. Blocking: it runs in query pools."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from threading import Lock
 
 import polars as pl
 
 from lake.catalogue import Catalogue
 from lake.errors import LakeAway
-from query_api.report_reader import MADE_BY, Page, PageCache, Unchanged
+from query_api.report_reader import MADE_BY, Page, PageCache, Unchanged, Unread
 from query_api.stats.answer import answer
 from query_api.stats.answer_document import answer_json
 from query_api.stats.date_ranges import Instants, Range, resolve
@@ -29,11 +28,12 @@ class StatsReader:
         self._catalogue = catalogue
         self._most_rows = most_rows
         self._pages = PageCache(_CACHE_BYTES)
-        self._answering = Lock()
         self._first_days: tuple[str, dict[str, date | None]] = ("", {})
 
-    def read(self, query: StatsQuery, site: Site, now: datetime, held: Callable[[str], bool]) -> Page | Unchanged:
-        """One answer, all of it from one table version. Raises ApiError and LakeError."""
+    def find(
+        self, query: StatsQuery, site: Site, now: datetime, held: Callable[[str], bool]
+    ) -> Page | Unchanged | Unread:
+        """One answer, all of it from one table version. It and what it computes raise ApiError and LakeError."""
         hits = open_hits(self._catalogue)
         try:
             asked = self._range(query, site, now, hits)
@@ -45,19 +45,18 @@ class StatsReader:
         etag = _etag(hits, query, asked, site.time_zone, labels)
         if held(etag):
             return Unchanged(etag)
-        if page := self._pages.get(etag):
-            return page
-        # One takes all cores: two at once are not sooner done than one after the other, and need twice the memory.
-        with self._answering:
+
+        def compute() -> Page:
+            # Another who asked the same may have been first.
             if page := self._pages.get(etag):
                 return page
             try:
                 found = answer(query, asked, site.time_zone, hits.rows)
             except OSError as error:
                 raise LakeAway(f"hits: {error}") from error
-            page = Page(etag, answer_json(query, asked, found, labels), None)
-            self._pages.put(page)
-            return page
+            return self._pages.put(Page(etag, answer_json(query, asked, found, labels), None))
+
+        return self._pages.get(etag) or Unread(compute)
 
     def _range(self, query: StatsQuery, site: Site, now: datetime, hits: Hits) -> Range:
         first_day = self._first_day(site.domain, hits) if query.period == "all" else None

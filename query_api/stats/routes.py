@@ -13,7 +13,7 @@ from query_api.conditional import has_already, not_modified
 from query_api.errors import ApiError
 from query_api.query_pool import QueryPool
 from query_api.report_parameters import asked_site
-from query_api.report_reader import Unchanged
+from query_api.report_reader import Unchanged, Unread
 from query_api.settings import QuerySettings
 from query_api.stats.document import fault, parse
 from query_api.stats.json_schema import json_schema
@@ -25,9 +25,14 @@ MOST_BYTES = 64 * 1024
 
 
 def stats_routes(
-    settings: QuerySettings, sites: LiveSites, reader: StatsReader, pool: QueryPool, now: Callable[[], datetime]
+    settings: QuerySettings,
+    sites: LiveSites,
+    reader: StatsReader,
+    lookups: QueryPool,
+    turns: QueryPool,
+    now: Callable[[], datetime],
 ) -> APIRouter:
-    """The routes under /api/v2."""
+    """The routes under /api/v2. What is known is answered by `lookups`, the rest waits for one of the `turns`."""
     routes = APIRouter(prefix="/api/v2")
 
     @routes.post("/query")
@@ -35,7 +40,9 @@ def stats_routes(
         """The statistics that a JSON document asks for; /api/v2/query/schema.json says what it may be."""
         asked = parse(await _document(request), settings.query_max_rows)
         site = _site(request, asked.site, sites)
-        answer = await pool.run(lambda: reader.read(asked, site, now(), lambda etag: has_already(request, etag)))
+        answer = await lookups.run(lambda: reader.find(asked, site, now(), lambda etag: has_already(request, etag)))
+        if isinstance(answer, Unread):
+            answer = await turns.run(answer.compute)
         headers = {"ETag": answer.etag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
         if isinstance(answer, Unchanged):
             return not_modified(headers)
