@@ -8,7 +8,8 @@ import polars as pl
 from query_api.stats.date_ranges import Range
 from query_api.stats.document import Comparison, Direction, StatsQuery
 from query_api.stats.filters import GOAL, condition, dimension_value, meets, without_goals
-from query_api.stats.vocabulary import TIME_DIMENSIONS
+from query_api.stats.property_names import with_property_names
+from query_api.stats.vocabulary import PROPERTY_NAMES, TIME_DIMENSIONS
 
 ENGAGEMENT = "engagement"
 """What the script says on leaving a page: it tells of a visit that other events made."""
@@ -84,10 +85,12 @@ def _happened(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _parted(rows: pl.LazyFrame, query: StatsQuery, asked: Range, time_zone: str) -> pl.LazyFrame:
-    """Adds a column for each dimension; a row of several goals is there once for each."""
+    """Adds a column for each dimension; a row of several goals or properties is there once for each."""
     for name in query.dimensions:
         if name == GOAL:
             rows = rows.with_columns(pl.col("goals").alias(GOAL)).explode(GOAL).drop_nulls(GOAL)
+        elif name == PROPERTY_NAMES:
+            rows = with_property_names(rows, name)
         elif name in TIME_DIMENSIONS:
             rows = rows.with_columns(time_text(time_unit(name, asked), time_zone).alias(name))
         else:

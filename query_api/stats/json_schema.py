@@ -9,11 +9,20 @@ from query_api.stats.document import (
     MOST_METRICS,
     MOST_VALUES,
 )
-from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, OPERATORS, PROPERTY, TIME_DIMENSIONS, VISIT_DIMENSIONS
+from query_api.stats.vocabulary import (
+    EVENT_DIMENSIONS,
+    METRICS,
+    OPERATORS,
+    PROPERTY,
+    PROPERTY_NAMES,
+    TIME_DIMENSIONS,
+    VISIT_DIMENSIONS,
+)
 
 Schema = dict[str, object]
 
 _PROPERTY: Schema = {"type": "string", "pattern": rf"^{PROPERTY}[^\\]+$", "maxLength": LONGEST_TEXT}
+_DIMENSIONS_ONLY = {PROPERTY_NAMES: "the names of the properties that events have", **TIME_DIMENSIONS}
 
 
 def json_schema(most_rows: int) -> Schema:
@@ -38,7 +47,7 @@ def json_schema(most_rows: int) -> Schema:
                 "type": "array",
                 "maxItems": MOST_DIMENSIONS,
                 "uniqueItems": True,
-                "items": {"oneOf": [*_filterable(), *(_word(*word) for word in TIME_DIMENSIONS.items())]},
+                "items": {"oneOf": [*_filterable(), *(_word(*word) for word in _DIMENSIONS_ONLY.items())]},
             },
             "filters": {
                 "type": "array",

@@ -48,6 +48,9 @@ EVENT_DIMENSIONS: Mapping[str, str] = {
     "event:page": "the path of the page",
     "event:hostname": "the host of the page",
 }
+PROPERTY_NAMES = "event:props"
+"""Parts by the names of properties: an event counts for each that it has. Plausible has no word for it."""
+
 PROPERTY = "event:props:"
 """Before the name of a property."""
 
@@ -75,7 +78,7 @@ TIME_DIMENSIONS: Mapping[str, str] = {
 
 def is_dimension(name: str) -> bool:
     """Whether a query may be parted by it."""
-    return is_filterable(name) or name in TIME_DIMENSIONS
+    return is_filterable(name) or name in TIME_DIMENSIONS or name == PROPERTY_NAMES
 
 
 def is_filterable(name: str) -> bool:

@@ -117,6 +117,8 @@ def _parted(
 def _value(name: str, asked: Range, time_zone: str) -> str:
     if name == "event:goal":
         return "unnest(goals)"
+    if name == "event:props":
+        return "unnest(json_keys(properties))"
     if name.startswith("time"):
         unit = name[5:] or (
             "hour" if asked.begin is not None or asked.days == 1 else "day" if asked.days <= 91 else "month"

@@ -14,7 +14,14 @@ from query_api.stats.answer import answer
 from query_api.stats.date_ranges import Days, Instants, Period, Range, resolve
 from query_api.stats.document import Combined, Comparison, Filter, StatsQuery
 from query_api.stats.hits import SCHEMA
-from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, OPERATORS, TIME_DIMENSIONS, VISIT_DIMENSIONS
+from query_api.stats.vocabulary import (
+    EVENT_DIMENSIONS,
+    METRICS,
+    OPERATORS,
+    PROPERTY_NAMES,
+    TIME_DIMENSIONS,
+    VISIT_DIMENSIONS,
+)
 from tests.query_api.stats.in_sql import answer_in_sql
 
 ZONE = "Europe/Berlin"
@@ -66,7 +73,7 @@ def frames(draw: st.DrawFn) -> pl.DataFrame:
                 "engaged_ms": draw(st.none() | st.integers(0, 9_000)) if left else None,
                 "scroll_depth": draw(st.none() | st.integers(0, 100)) if left else None,
                 "properties": draw(
-                    st.sampled_from([None, "{}", '{"plan":"a"}', '{"plan":7,"x":"B"}', '{"plan":null}'])
+                    st.sampled_from([None, "{}", '{"plan":"a"}', '{"plan":7,"x":{"y":["B"]}}', '{"plan":null}'])
                 ),
                 "goals": draw(st.lists(words, unique=True, max_size=2)),
                 **(nobody if draw(st.integers(0, 5)) == 0 else {}),
@@ -106,7 +113,7 @@ periods = st.one_of(
 queries = st.builds(
     lambda period, dimensions, of: StatsQuery("example.com", tuple(METRICS), period, tuple(dimensions), tuple(of)),
     periods,
-    st.lists(st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS]), unique=True, max_size=2),
+    st.lists(st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS, PROPERTY_NAMES]), unique=True, max_size=2),
     st.lists(filters, max_size=2),
 )
 
@@ -188,6 +195,21 @@ def test_a_conversion_rate_is_of_all_visitors_of_the_group() -> None:
     assert ask(query, hits) == [("Google", 1, 50.0)]
     by_goal = StatsQuery("example.com", ("visitors", "conversion_rate"), "day", ("event:goal",), (of_goal,))
     assert ask(by_goal, hits) == [("Sign up", 1, 33.33)]
+
+
+def test_names_of_properties_are_those_that_can_be_asked_for_and_of_no_value() -> None:
+    asked = ("visitors", "events")
+    hits = frame(
+        hit("v1", 0, properties='{"plan": "{\\"no\\": 1}", "n\\u00e4me" : {"no": [{"no": 2}]}, "a \\"b\\"":null}'),
+        hit("v2", 1, properties='{"näme":["no:", "}"],"":1,"\\\\":1,"\\u0000":1}'),
+        hit("v2", 2, properties="{}"),
+        hit("v3", 3),
+    )
+    names = StatsQuery("example.com", asked, "day", ("event:props",))
+    assert ask(names, hits) == [("näme", 2, 2), ('a "b"', 1, 1), ("plan", 1, 1)]
+    for name in ("näme", "plan"):
+        of_name = StatsQuery("example.com", asked, "day", (), (Comparison("is_not", f"event:props:{name}", (None,)),))
+        assert [(name, *ask(of_name, hits)[0])] == [row for row in ask(names, hits) if row[0] == name]
 
 
 def test_what_is_said_on_leaving_tells_of_the_page_and_is_no_event() -> None:

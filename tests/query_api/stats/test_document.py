@@ -15,7 +15,7 @@ from query_api.errors import ApiError
 from query_api.stats.date_ranges import NAMED
 from query_api.stats.document import DEEPEST_FILTER, MOST_FILTERS, MOST_VALUES, Comparison, comparisons, parse
 from query_api.stats.json_schema import json_schema
-from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, TIME_DIMENSIONS, VISIT_DIMENSIONS
+from query_api.stats.vocabulary import EVENT_DIMENSIONS, METRICS, PROPERTY_NAMES, TIME_DIMENSIONS, VISIT_DIMENSIONS
 
 MOST_ROWS = 1_000
 VALIDATOR = jsonschema_rs.Draft202012Validator(json_schema(MOST_ROWS))
@@ -53,7 +53,9 @@ documents = st.fixed_dictionaries(
         | st.just(["2026-11-01T00:00:00Z", "2026-11-24T12:00:00+01:00"]),
     },
     optional={
-        "dimensions": st.lists(st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS]), unique=True, max_size=4),
+        "dimensions": st.lists(
+            st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS, PROPERTY_NAMES]), unique=True, max_size=4
+        ),
         "filters": st.lists(filters, max_size=3),
         "include": st.fixed_dictionaries({}, optional={"total_rows": st.booleans()}),
         "pagination": st.fixed_dictionaries(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from query_api.stats.date_ranges import Days, Instants, Period, resolve
 from query_api.stats.document import Combined, Comparison, Filter, StatsQuery
-from query_api.stats.vocabulary import METRICS, OPERATORS, TIME_DIMENSIONS
+from query_api.stats.vocabulary import METRICS, OPERATORS, PROPERTY_NAMES, TIME_DIMENSIONS
 from tests.query_api.conftest import OTHER, SITE, Client
 from tests.query_api.stats.in_sql import answer_in_sql
 from tests.query_api.stats.lake_of_hits import NOW, ZONE, HitsHome, generated, new_home
@@ -59,7 +59,7 @@ def queries(site: str, *periods: Period) -> st.SearchStrategy[StatsQuery]:
     return st.builds(
         lambda period, dimensions, of: StatsQuery(site, tuple(METRICS), period, tuple(dimensions), tuple(of)),
         st.sampled_from(periods),
-        st.lists(st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS]), unique=True, max_size=2),
+        st.lists(st.sampled_from([*FILTERABLE, *TIME_DIMENSIONS, PROPERTY_NAMES]), unique=True, max_size=2),
         st.lists(filters, max_size=2),
     )
 
