@@ -43,6 +43,12 @@ class DagsterSettings(BaseSettings):
         description="URL that gets a POST of JSON when a run or a check fails, when tables fall behind, and when it is "
         "over. Unset: nobody is told",
     )
+    backfill_days: int | None = Field(
+        None,
+        ge=1,
+        description="days that one run of a backfill builds, where workers share it. "
+        "Unset: all, as is best on one machine: a run costs seconds to start",
+    )
     up_pid: int | None = Field(None, description="process id of the `logektor up` that started this; set by it alone")
 
     @field_validator("home")

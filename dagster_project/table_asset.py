@@ -14,6 +14,7 @@ from dagster_project.days import DAYS, days_of
 from dagster_project.lake_resource import LakeResource
 from dagster_project.lake_retry import retried
 from dagster_project.sparkline import sparkline
+from dagster_project.spread import Spread
 from lake.table_metadata import is_report
 from lake.table_spec import TableSpec
 from lake.table_version import TableVersion, open_version
@@ -45,6 +46,7 @@ def table_asset(
     group: str,
     deps: Sequence[str],
     build: Callable[[LakeResource, Sequence[date], bool], Mapping[str, int]],
+    spread: Spread,
     start: Callable[[date], date] = lambda day: day,
 ) -> dg.AssetsDefinition:
     """An asset whose partitions are days. `build` takes lake, days and `rebuild` and answers numbers to be shown.
@@ -64,11 +66,10 @@ def table_asset(
         return dg.MaterializeResult(metadata={**numbers, "seconds": round(seconds, 3)})
 
     with warnings.catch_warnings():
-        # Without it a backfill of a year would be 365 runs.
         warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
         return dg.asset(
             name=spec.name,
-            deps=deps,
+            deps=[dg.AssetDep(dep, partition_mapping=spread.mapping) for dep in deps],
             description=spec.description,
             metadata={"dagster/table_name": spec.name, "dagster/column_schema": _column_schema(spec)},
             group_name=group,
@@ -77,7 +78,7 @@ def table_asset(
             tags={"layer": group, "grain": "day"},
             freshness_policy=dg.FreshnessPolicy.time_window(fail_window=QUIET),
             partitions_def=DAYS,
-            backfill_policy=dg.BackfillPolicy.single_run(),
+            backfill_policy=spread.policy,
             pool=REFRESH_POOL,
         )(asset)
 

@@ -71,7 +71,7 @@ def test_a_report_of_another_package_gets_its_asset_and_its_check() -> None:
     installed = EntryPoint("knocks", "tests.dagster_project.other_package:KNOCKS", "logektor.reports")
     report = load_reports([installed])[-1]
     other = dg.Definitions(
-        assets=[report_asset(report)],
+        assets=[report_asset(report, None)],
         asset_checks=[key_checks([report])],
         resources={"lake": LakeResource(uri="lake", sites_file="sites.toml")},
     )

@@ -48,7 +48,7 @@ def test_it_counts_and_its_asset_is_below_events(report: Report, tmp_path: Path)
     build(lake, report, [DAY])
     rows = open_version(lake, report.spec).scan().sort("plan").collect().rows()
     assert rows == [(SITE, DAY, "pro", 2), (SITE, DAY, "unknown", 1)]
-    assert report_asset(report).keys == {dg.AssetKey("signups")}
+    assert report_asset(report, None).keys == {dg.AssetKey("signups")}
     assert pl.scan_parquet(tmp_path / "reports_parquet" / "signups" / "*.parquet").collect().height == 2
 
 

@@ -6,6 +6,8 @@ from datetime import date
 import dagster as dg
 
 from dagster_project.lake_resource import LakeResource
+from dagster_project.settings import DagsterSettings
+from dagster_project.spread import spread_of_days
 from dagster_project.table_asset import table_asset
 from lake.table_version import open_version
 from pipelines.refresh.events import rebuild, take_in
@@ -29,4 +31,7 @@ def build_events(lake: LakeResource, days: Sequence[date], anew: bool) -> Mappin
 @dg.definitions
 def events() -> dg.Definitions:
     """The asset `events`."""
-    return dg.Definitions(assets=[table_asset(EVENTS, group="clean", deps=["raw_events"], build=build_events)])
+    spread = spread_of_days(DagsterSettings().backfill_days)
+    return dg.Definitions(
+        assets=[table_asset(EVENTS, group="clean", deps=["raw_events"], build=build_events, spread=spread)]
+    )
