@@ -128,6 +128,8 @@ def main(servers: str, lake: str, group: str) -> None:
 
     def assign(consumer: Consumer, partitions: list[Any]) -> None:
         table = DeltaTable(f"{lake}/landed")
+        if int(table.metadata().configuration.get("logektor.schema_version", 0)) > 1:
+            raise SystemExit("The table landed is of a schema version that this worker does not know.")
         for each in partitions:
             landed = table.transaction_version(f"landing/{streams[each.topic]}/{each.partition}")
             each.offset = OFFSET_BEGINNING if landed is None else landed

@@ -15,6 +15,7 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from lake.errors import LakeAway, TableMissing
 from lake.location import Lake
+from lake.schema_version import known
 from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, NO_REPORT, REPORT, UNIT
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -106,7 +107,7 @@ class Catalogue:
             if kind == REPORT:
                 self._no_reports.add(name)
             return None
-        table = DeltaTable(uri, storage_options=options)
+        table = known(name, DeltaTable(uri, storage_options=options))
         self._known[kind, name] = _Known(table, probe, _entry(table))
         return self._known[kind, name]
 

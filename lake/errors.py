@@ -4,6 +4,7 @@ LakeError
 ├── LandingConflict   another writer has landed a stream partition meanwhile: read the progress again and go on
 ├── TableConflict     another writer has changed the same days meanwhile: read the table again and go on
 ├── TableDiffers      a column of the table has another type than its definition says
+├── TableNewer        a newer version of Logektor has written the table: install that
 ├── RowsChanged       a compaction changed the number of rows: restore the version before it
 ├── FilesMissing      a vacuum deleted files that the table needs: restore them
 ├── TableMissing      the table has not been built yet
@@ -34,6 +35,16 @@ class TableDiffers(LakeError):
         super().__init__(
             f"Table {table}: column {column} is {present}, its definition says {defined}. Give the column another "
             "name, or delete the table's folder; it is then built anew from what was landed."
+        )
+
+
+class TableNewer(LakeError):
+    """A newer version of Logektor has written a table, in a form that this one does not know."""
+
+    def __init__(self, table: str, version: int, known: int) -> None:
+        super().__init__(
+            f"Table {table} is of schema version {version}, and this Logektor knows {known}: a newer one wrote it. "
+            "Install that one here too, or restore the lake as it was before."
         )
 
 

@@ -9,6 +9,7 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
+    Schema,
     Transaction,
     WriterProperties,
     write_deltalake,
@@ -21,10 +22,13 @@ from lake.maintenance import REPLACED_FILES
 from lake.progress import Progress, app_id
 from lake.raw import LANDING, LANDING_FIRST, open_landed
 from lake.raw_schema import LANDED, PARTITION_BY, TABLE
+from lake.schema_version import PROPERTY, SCHEMA_VERSION
+from lake.table_form import TableForm
 
 _log = logging.getLogger(__name__)
 
-_CONFIGURATION = {
+_PROPERTIES = {
+    PROPERTY: str(SCHEMA_VERSION),
     # What readers prune by, and nothing of a person: statistics in the log would survive an erasure.
     "delta.dataSkippingStatsColumns": (
         "stream_id,kafka_partition,kafka_offset,kafka_timestamp,landed_at,site,occurred_at,received_at"
@@ -35,6 +39,14 @@ _CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "true",
     **REPLACED_FILES,
 }
+
+FORM = TableForm(
+    TABLE,
+    "Every record of the stream, once, as an event or as a dead letter.",
+    Schema.from_arrow(LANDED).fields,
+    _PROPERTIES,
+)
+"""What the table looks like, rows apart."""
 
 _WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
@@ -143,10 +155,11 @@ def _create(lake: Lake) -> None:
             LANDED,
             mode="ignore",
             partition_by=list(PARTITION_BY),
-            name=TABLE,
-            description="Every record of the stream, once, as an event or as a dead letter.",
-            configuration=_CONFIGURATION,
+            name=FORM.name,
+            description=FORM.description,
+            configuration=FORM.properties,
             storage_options=dict(lake.storage_options),
+            raise_if_key_not_exists=False,
         )
     except (DeltaError, OSError) as error:
         # Another worker may have created it in the same moment.

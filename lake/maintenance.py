@@ -12,6 +12,7 @@ from pyarrow.fs import PyFileSystem
 
 from lake.errors import FilesMissing, LakeAway, RowsChanged
 from lake.location import Lake
+from lake.schema_version import known
 
 REPLACED_FILES = {"delta.deletedFileRetentionDuration": "interval 3 hours"}
 """The table property that says how long files are kept that a commit has replaced, and those that no commit names.
@@ -51,10 +52,10 @@ def compact(lake: Lake, name: str, *, min_files: int = 50, max_file_bytes: int =
 
     Files of `max_file_bytes` or more are left alone, and the merged ones do not get much larger: that bounds what
     is written again and again. Appends may go on meanwhile; two compactions of one table must not run at once.
-    Raises RowsChanged where the number of rows is not the same before and after, LakeAway.
+    Raises RowsChanged where the number of rows is not the same before and after, LakeAway, TableNewer.
     """
     try:
-        table = DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options))
+        table = known(name, DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options)))
         before = table.file_uris()
         conflict = False
         for partition in list(_crowded(table, min_files, max_file_bytes)):
@@ -76,10 +77,10 @@ def vacuum(lake: Lake, name: str) -> Vacuum:
 
     Those are files that a commit replaced so long ago, and files that no commit names and that are so old: whoever
     wrote them was stopped, or lost against another writer. Writers may go on meanwhile.
-    Raises FilesMissing where the table needs one that was deleted, LakeAway.
+    Raises FilesMissing where the table needs one that was deleted, LakeAway, TableNewer.
     """
     try:
-        table = DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options))
+        table = known(name, DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options)))
         # Not the default "lite": it sees neither files of failed writes nor those that a checkpoint names no more.
         deleted = table.vacuum(full=True, dry_run=False)
         table.update_incremental()

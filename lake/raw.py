@@ -15,6 +15,7 @@ from lake.errors import LakeAway
 from lake.location import Lake
 from lake.progress import Progress, progress_of
 from lake.raw_schema import DEAD_LETTER, DEAD_LETTER_COLUMNS, EVENT, EVENT_COLUMNS, LANDED, PLACE, TABLE
+from lake.schema_version import known
 from lake.transactions import read_transactions
 
 LANDING = "landing"
@@ -53,13 +54,13 @@ class LandedSnapshot:
 
 
 def open_landed(lake: Lake, *, without_files: bool = False) -> DeltaTable | None:
-    """The table `landed` as it is now; None where it has not been created. Raises LakeAway.
+    """The table `landed` as it is now; None where it has not been created. Raises LakeAway, TableNewer.
 
     `without_files` is for those that only append: the list of files, which makes each commit slower, is not loaded.
     """
     uri = lake.table_uri(TABLE)
     try:
-        return DeltaTable(uri, storage_options=dict(lake.storage_options), without_files=without_files)
+        return known(TABLE, DeltaTable(uri, storage_options=dict(lake.storage_options), without_files=without_files))
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

@@ -7,9 +7,11 @@ import polars as pl
 from deltalake import DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from lake.errors import LakeAway, TableConflict, TableDiffers
+from lake.errors import LakeAway, TableConflict
 from lake.location import Lake
 from lake.maintenance import REPLACED_FILES
+from lake.schema_version import PROPERTY, SCHEMA_VERSION, known
+from lake.table_form import TableForm, bring_up_to
 from lake.table_spec import Column, TableSpec
 
 KIND = "logektor.kind"
@@ -43,7 +45,8 @@ def is_report(spec: TableSpec) -> bool:
 def declare(lake: Lake, spec: TableSpec) -> None:
     """Creates the table of a definition, or brings columns and metadata of the one that is there up to it.
 
-    A column that the definition lost stays, and is null in new rows. Raises TableDiffers, TableConflict and LakeAway.
+    A column that the definition lost stays, and is null in new rows. Raises TableDiffers, TableNewer, TableConflict and
+    LakeAway.
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -56,45 +59,25 @@ def declare(lake: Lake, spec: TableSpec) -> None:
 
 
 def _declare(lake: Lake, spec: TableSpec) -> None:
-    uri, options = lake.table_uri(spec.name), dict(lake.storage_options)
+    uri, options, form = lake.table_uri(spec.name), dict(lake.storage_options), form_of(spec)
     if not DeltaTable.is_deltatable(uri, options):
         DeltaTable.create(
             uri,
-            Schema(_fields(spec)),
+            Schema(list(form.fields)),
             mode="ignore",
             partition_by=[spec.partition_by],
-            name=spec.name,
-            description=spec.description,
-            configuration=_configuration(spec),
+            name=form.name,
+            description=form.description,
+            configuration=form.properties,
             storage_options=options,
             raise_if_key_not_exists=False,
         )
-    table = DeltaTable(uri, storage_options=options)
-    _add_columns(table, spec)
-    _describe(table, spec)
+    bring_up_to(known(spec.name, DeltaTable(uri, storage_options=options)), form)
 
 
-def _add_columns(table: DeltaTable, spec: TableSpec) -> None:
-    present = {field.name: field for field in table.schema().fields}
-    for field in _fields(spec):
-        if field.name in present and present[field.name].type != field.type:
-            raise TableDiffers(spec.name, field.name, str(present[field.name].type), str(field.type))
-    missing = [field for field in _fields(spec) if field.name not in present]
-    if missing:
-        table.alter.add_columns(missing)
-
-
-def _describe(table: DeltaTable, spec: TableSpec) -> None:
-    if table.metadata().description != spec.description:
-        table.alter.set_table_description(spec.description)
-    configuration = table.metadata().configuration
-    changed = {name: value for name, value in _configuration(spec).items() if configuration.get(name) != value}
-    if changed:
-        table.alter.set_table_properties(changed, raise_if_not_exists=False)
-    present = {field.name: field.metadata for field in table.schema().fields}
-    for field in _fields(spec):
-        if present[field.name] != field.metadata:
-            table.alter.set_column_metadata(field.name, field.metadata)
+def form_of(spec: TableSpec) -> TableForm:
+    """What the table of a definition looks like."""
+    return TableForm(spec.name, spec.description, _fields(spec), _configuration(spec))
 
 
 def pruning_columns(spec: TableSpec) -> list[str]:
@@ -113,6 +96,7 @@ def _configuration(spec: TableSpec) -> dict[str, str]:
         KIND: REPORT if is_report(spec) else NO_REPORT,
         KEY: ",".join(spec.key),
         COLUMNS: ",".join(spec.schema),
+        PROPERTY: str(SCHEMA_VERSION),
     }
 
 

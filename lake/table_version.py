@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.errors import LakeAway
 from lake.location import Lake
+from lake.schema_version import known
 from lake.table_spec import TableSpec
 from lake.transactions import read_transactions
 
@@ -117,11 +118,11 @@ def record_id(table: str, day: date, what: str) -> str:
 
 
 def open_version(lake: Lake, spec: TableSpec) -> TableVersion:
-    """The table as it is now; without rows where it has not been created. Raises LakeAway."""
+    """The table as it is now; without rows where it has not been created. Raises LakeAway, TableNewer."""
     uri = lake.table_uri(spec.name)
     try:
         while True:
-            handle = DeltaTable(uri, storage_options=dict(lake.storage_options))
+            handle = known(spec.name, DeltaTable(uri, storage_options=dict(lake.storage_options)))
             transactions = read_transactions(lake, spec.name, handle.version())
             if transactions is not None:
                 return TableVersion(spec, handle, transactions)

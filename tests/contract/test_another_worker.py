@@ -88,7 +88,7 @@ def test_both_make_the_same_row_of_a_record(topic: str, value: bytes) -> None:
 
 def test_the_other_worker_is_short_and_knows_nothing_of_this_project() -> None:
     source = REFERENCE.read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= 150
+    assert len(source.splitlines()) <= 155
     roots = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(source))

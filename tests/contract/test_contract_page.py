@@ -31,7 +31,7 @@ def test_the_table_is_made_as_the_page_says(tmp_path: Path) -> None:
     DeltaLandingTable(lake).landed([])
     table = open_landed(lake)
     assert table is not None
-    told = dict(re.findall(r"^\| `(delta\.\w+)` \| `([^`]+)`", PAGE, re.MULTILINE))
+    told = dict(re.findall(r"^\| `((?:delta|logektor)\.\w+)` \| `([^`]+)`", PAGE, re.MULTILINE))
     assert table.metadata().configuration == told
     assert table.metadata().partition_columns == list(PARTITION_BY)
     protocol = table.protocol()
