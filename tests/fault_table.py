@@ -53,13 +53,52 @@ class LandingFault(Fault):
     double: int
 
 
+@dataclass(frozen=True)
+class ScaleFault(Fault):
+    """Events that clients sent through nginx until each was answered 202, and what the table `events` has of them.
+
+    `again`: ids that were landed more than once, which count once. `double` counts rows beyond the first of an event.
+    `given_up`: events that were not answered 202 in time. `failed`: reads that were answered with anything but a 2xx.
+    """
+
+    title = "faults of a deployment behind nginx"
+    headings = ("sent", "answered 202", "landed again", "lost", "double", "given up", "reads", "failed reads")
+
+    sent: int
+    accepted: int
+    again: int
+    lost: int
+    double: int
+    given_up: int
+    reads: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class ClusterFault(Fault):
+    """Events that clients sent once each to a collector of a Kafka cluster, and what the table `events` has of them.
+
+    `refused`: answered with anything but 202. `again`: ids that were landed more than once, which count once.
+    """
+
+    title = "faults of a Kafka cluster"
+    headings = ("sent", "answered 202", "refused", "landed again", "lost", "double")
+
+    sent: int
+    accepted: int
+    refused: int
+    again: int
+    lost: int
+    double: int
+
+
 _FAULTS = pytest.StashKey[list[Fault]]()
 
 
 def tables(config: pytest.Config) -> Iterator[tuple[str, list[str]]]:
     """The title of each table that has rows, and its lines."""
     faults = config.stash.get(_FAULTS, [])
-    for kind in (CollectorFault, LandingFault):
+    for kind in (CollectorFault, LandingFault, ScaleFault, ClusterFault):
         rows = [astuple(fault) for fault in faults if isinstance(fault, kind)]
         if rows:
             width = max(len(name) for name, *_ in rows)
