@@ -10,8 +10,10 @@ import socket
 import subprocess
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from xml.sax.saxutils import escape
 
 from confluent_kafka import KafkaException
@@ -71,12 +73,24 @@ _LOG4J2 = """\
 
 class EmbeddedKafka:
     """A Kafka node under `folder`. `prepare()` writes its configuration, and on first use its storage; `command()`
-    then runs it in the foreground until SIGTERM. Its ports may differ from start to start, its cluster id stays."""
+    then runs it in the foreground until SIGTERM. Its ports may differ from start to start, its cluster id stays.
 
-    def __init__(self, distribution: Distribution, folder: Path, port: int) -> None:
+    `properties` win over its own server.properties: by them, and one `cluster_id`, several nodes are a cluster.
+    """
+
+    def __init__(
+        self,
+        distribution: Distribution,
+        folder: Path,
+        port: int,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        cluster_id: str | None = None,
+    ) -> None:
         self._distribution = distribution
         self._folder = folder.resolve()
         self._port = port
+        self._more_properties = properties
+        self._cluster_id = cluster_id
 
     @property
     def bootstrap_servers(self) -> str:
@@ -116,7 +130,12 @@ class EmbeddedKafka:
         unfinished = self._folder / "storage.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write("format.properties", self._properties(unfinished))
-        arguments = ["format", f"--cluster-id={_new_cluster_id()}", "-c", str(self._folder / "format.properties")]
+        arguments = [
+            "format",
+            f"--cluster-id={self._cluster_id or new_cluster_id()}",
+            "-c",
+            str(self._folder / "format.properties"),
+        ]
         tool = subprocess.run(
             [*self._java(), "kafka.tools.StorageTool", *arguments],
             stdout=subprocess.PIPE,
@@ -131,13 +150,15 @@ class EmbeddedKafka:
         unfinished.replace(storage)
 
     def _properties(self, log_dirs: Path) -> str:
-        return _SERVER_PROPERTIES.format(
+        properties = _SERVER_PROPERTIES.format(
             host=_HOST,
             port=self._port,
             controller_port=free_port(),
             # A properties file is Latin-1 with JSON's escapes.
             log_dirs=json.dumps(str(log_dirs))[1:-1],
         )
+        # Of a name that is there twice the latter counts.
+        return properties + "".join(f"{name}={value}\n" for name, value in self._more_properties.items())
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text, encoding="utf-8")
@@ -173,5 +194,6 @@ def free_port() -> int:
     raise OSError(errno.EADDRINUSE, "no free port from 20000 to 32767")
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
+    """An id as Kafka's own tool makes them."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode("ascii")
