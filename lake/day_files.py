@@ -5,6 +5,7 @@ deltalake's own writer holds all rows of a replacement in memory and costs twice
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import date, datetime
 from uuid import uuid4
 
@@ -13,12 +14,28 @@ from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 from pyarrow.fs import PyFileSystem
 
+from lake.errors import LakeAway
 from lake.location import Lake
 from lake.table_metadata import pruning_columns
 from lake.table_spec import TableSpec
 
 _SORTED_BY = "site"
 """Whoever reads one site of a large file skips the pages of others."""
+
+
+Rows = pl.DataFrame | Iterator[pl.DataFrame]
+"""Rows of any days, all at once or some at a time: so many are then in memory together."""
+
+
+def written(lake: Lake, spec: TableSpec, rows: Rows) -> "DayFiles":
+    """New files of these rows that no version of the table has yet. Raises LakeAway."""
+    files = DayFiles(lake, spec)
+    try:
+        for some in [rows] if isinstance(rows, pl.DataFrame) else rows:
+            files.write(some)
+    except OSError as error:
+        raise LakeAway(f"{lake.table_uri(spec.name)} could not be written: {error}") from error
+    return files
 
 
 class DayFiles:

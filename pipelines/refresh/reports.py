@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-import polars as pl
-
 from lake.errors import TableConflict
 from lake.location import Lake
 from lake.parquet_files import update_parquet_files
@@ -17,6 +15,7 @@ from pipelines.refresh.definition import captured_by, code_of, number_of
 from pipelines.refresh.input import Input
 from pipelines.refresh.inputs import Opened
 from pipelines.refresh.site_frames import settings_of
+from pipelines.refresh.slices import build_slice, days_of, slices
 from pipelines.reports.report import Report
 from pipelines.reports.window import Window
 from sites import Site
@@ -82,14 +81,9 @@ def _build(
     if touched is not None:
         wanted &= touched
     for partitions in _groups(sorted(wanted), inputs, report.window):
-        days = sorted({day for partition in partitions for day in report.window.days(partition)})
-        rows = report.build(*(source.scan(days) for source in inputs))
-        of_these = pl.col(report.spec.partition_by).is_in(partitions)
-        table.replace(
-            seen,
-            {partition: origins[partition] for partition in partitions},
-            rows.filter(of_these).collect(engine="streaming"),
-        )
+        parts = slices(report, inputs, days_of(report, partitions))
+        rows = (build_slice(report, inputs, partitions, part) for part in parts)
+        table.replace(seen, {partition: origins[partition] for partition in partitions}, rows)
         yield set(partitions)
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from lake.location import Lake
 from pipelines.refresh.inputs import Opened
 from pipelines.refresh.reports import stale_partitions
+from pipelines.refresh.slices import build_slice, slices
 from pipelines.reports.report import Report
 from sites import Site
 
@@ -31,6 +32,15 @@ class Difference:
         """Whether the table is what a rebuild would make."""
         return self.added == self.removed == self.changed == 0
 
+    def __add__(self, other: "Difference") -> "Difference":
+        return Difference(
+            self.rows + other.rows,
+            self.added + other.added,
+            self.removed + other.removed,
+            self.changed + other.changed,
+            tuple(dict.fromkeys((*self.columns, *other.columns))),
+        )
+
 
 def compare_with_rebuild(lake: Lake, report: Report, day: date, sites: Iterable[Site]) -> Difference | None:
     """Builds the partition that a day is in, in memory, and compares it with the stored one. Changes nothing.
@@ -41,9 +51,11 @@ def compare_with_rebuild(lake: Lake, report: Report, day: date, sites: Iterable[
     table, inputs, partition = opened.table(report.spec), opened.inputs(report), report.window.start(day)
     if table.revision(partition) == 0 or partition in stale_partitions(report, opened).all:
         return None
-    rows = report.build(*(source.scan(report.window.days(partition)) for source in inputs))
-    rebuilt = rows.filter(pl.col(report.spec.partition_by) == partition).collect(engine="streaming")
-    return difference(table.scan([partition]).collect(engine="streaming"), rebuilt, report.spec.key)
+    found = Difference(0)
+    for part in slices(report, inputs, report.window.days(partition)):
+        stored = part.of(table.scan([partition])).collect(engine="streaming")
+        found += difference(stored, build_slice(report, inputs, [partition], part), report.spec.key)
+    return found
 
 
 def difference(stored: pl.DataFrame, rebuilt: pl.DataFrame, key: tuple[str, ...]) -> Difference:

@@ -7,27 +7,30 @@ import polars as pl
 
 from lake.table_spec import Column, TableSpec
 from pipelines.reports.distinct_values import each_distinct
-from pipelines.reports.people import VISITOR_DAY, bot_visitors
+from pipelines.reports.people import of_people
 from pipelines.reports.report import SITE_GOALS, Report, shaped
 
 _KIND = ("site", "action", "path")
 _KEY = ("site", "date", "goal", "event_id")
+_TOLD = ("visitor_id", "user_id", "occurred_at", "path", "source", "channel", "properties")
 _WANTED = pl.List(pl.Struct({"json_path": pl.String(), "text": pl.String()}))
 
 
 def build(events: pl.LazyFrame, sessions: pl.LazyFrame, site_goals: pl.LazyFrame) -> pl.LazyFrame:
     """One row per goal and event of a person that reaches it. Source and channel are those of the visit."""
     goals = site_goals.with_columns(pl.col("action").fill_null("pageview"))
-    acts = events.filter(~pl.col("is_bot")).join(goals, on=("site", "action"), how="semi")
-    # Whether a path fits is asked once per path.
-    fitting = acts.select(_KIND).unique().join(goals, on=("site", "action")).filter(_fits(pl.col("page"), "path"))
-    reached = (
-        acts.join(fitting.select(*_KIND, "goal"), on=_KIND, nulls_equal=True)
-        .join(bot_visitors(events), on=VISITOR_DAY, how="anti")
-        .rename({"event_date": "date"})
-        .select(*_KEY, "visitor_id", "user_id", "occurred_at", "path", "source", "channel", "properties")
+    acts = (
+        of_people(events)
+        .join(goals, on=("site", "action"), how="semi")
+        .select("site", "action", "event_id", *_TOLD, date="event_date")
+        .collect(engine="streaming")
     )
-    with_properties = reached.join(_lacking(reached, goals), on=_KEY, how="anti")
+    # Whether a path fits is asked once per path.
+    kinds = acts.lazy().select(_KIND).unique()
+    fitting = kinds.join(goals, on=("site", "action")).filter(_fits(pl.col("page"), "path"))
+    reached = acts.lazy().join(fitting.select(*_KIND, "goal"), on=_KIND, nulls_equal=True).with_row_index("row")
+    held = reached.collect(engine="in-memory").lazy()
+    with_properties = held.join(_lacking(held, goals), on="row", how="anti")
     return shaped(_with_acquisition_of_visit(with_properties, sessions), CONVERSIONS.spec)
 
 
@@ -48,7 +51,7 @@ def _lacking(reached: pl.LazyFrame, goals: pl.LazyFrame) -> pl.LazyFrame:
     wanted = goals.select("site", "goal", each_distinct(_wanted, _WANTED, pl.col("properties")).alias("wanted"))
     each = wanted.explode("wanted", empty_as_null=False).unnest("wanted")
     had = pl.col("properties").str.json_path_match(pl.col("json_path"))
-    return reached.join(each, on=("site", "goal")).filter(had.ne_missing(pl.col("text"))).select(_KEY)
+    return reached.join(each, on=("site", "goal")).filter(had.ne_missing(pl.col("text"))).select("row")
 
 
 def _wanted(properties: str) -> list[dict[str, str]]:
@@ -65,9 +68,9 @@ def _with_acquisition_of_visit(reached: pl.LazyFrame, sessions: pl.LazyFrame) ->
     visited = (
         reached.join(visits, on=("site", "date", "visitor_id"), suffix="_of_visit")
         .filter(during)
-        .select(*_KEY, "source_of_visit", "channel_of_visit")
+        .select("row", "source_of_visit", "channel_of_visit")
     )
-    return reached.join(visited, on=_KEY, how="left").with_columns(
+    return reached.join(visited, on="row", how="left").with_columns(
         source=pl.coalesce("source_of_visit", "source"), channel=pl.coalesce("channel_of_visit", "channel")
     )
 
@@ -94,4 +97,5 @@ CONVERSIONS = Report(
     ),
     inputs=("events", "sessions", SITE_GOALS),
     build=build,
+    by_visitor=True,
 )

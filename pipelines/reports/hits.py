@@ -1,83 +1,84 @@
 """The table `hits`: each event of people with the visit it belongs to; what stats queries are answered from."""
 
+from hashlib import blake2b
+
 import polars as pl
 
 from lake.table_spec import Column, TableSpec
 from pipelines.reports.people import of_people
 from pipelines.reports.report import Report, shaped
-from pipelines.reports.session_cuts import in_sessions, totals
+from pipelines.reports.session_cuts import NEEDED, in_sessions, paths, totals
 
 _OWN = {
     **{name: name for name in ("site", "event_id", "occurred_at", "action", "path", "host", "visitor_id")},
     "date": "event_date",
-    **{name: name for name in ("engaged_ms", "scroll_depth", "properties", "goals")},
+    **{name: name for name in ("engaged_ms", "scroll_depth", "properties")},
 }
 _OF_VISIT = (
     *("source", "channel", "referrer_host"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
     *("country", "device", "browser", "os"),
 )
-_NEEDED = ("kafka_partition", "kafka_offset", *_OWN.values(), *_OF_VISIT)
 _EVENT = ("site", "event_date", "event_id")
 
 
 def build(events: pl.LazyFrame, conversions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per event that is no bot's. An event outside of any visit says itself where it came from."""
-    goals = conversions.group_by("site", "event_id", event_date="date").agg(goals=pl.col("goal").sort())
-    rows = of_people(events).join(goals, on=_EVENT, how="left").select(_NEEDED)
-    return rows.map_batches(_with_visits, schema=HITS.spec.schema)
+    people = of_people(events).select({*NEEDED, *_OWN.values(), *_OF_VISIT}).collect(engine="streaming")
+    # In the order of time, in which a visit's events are near each other.
+    rows = people[people["occurred_at"].arg_sort()]
+    own = rows.select(pl.col(column).alias(name) for name, column in _OWN.items())
+    whole = pl.concat([own, _of_visits(rows), _goals(rows, conversions)], how="horizontal")
+    return shaped(whole.lazy(), HITS.spec)
 
 
-def _with_visits(events: pl.DataFrame) -> pl.DataFrame:
-    """Rows are taken by their number, which is far cheaper than to join them: they are wide."""
-    events = events.with_row_index("row")
-    members = in_sessions(events.lazy()).collect()
-    visits = _visits(events, members)
-    visit = members.select("row", "session").join(visits, on="session")
-    of_rows = events.select("row").join(visit, on="row", how="left", maintain_order="left")
-    own = events.select(pl.col(column).alias(name) for name, column in _OWN.items())
-    entered = of_rows["entry_row"].fill_null(of_rows["row"])
-    shared = events.select(_OF_VISIT)[entered]
-    told = of_rows.select(
-        "session_id",
-        "session_pageviews",
-        "session_seconds",
-        "session_is_bounce",
-        entry_page=_path(events, of_rows["first_view_row"]),
-        exit_page=_path(events, of_rows["last_view_row"]),
-    )
-    whole = pl.concat([own, shared, told], how="horizontal")
-    return shaped(whole.lazy().with_columns(pl.col("goals").fill_null([])), HITS.spec).collect()
-
-
-def _visits(events: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    """Each visit with its id: numbers by day, in an order that does not hang on the order of rows."""
-    visits = totals(members.lazy()).collect()
-    entries = events.select(_EVENT)[visits["entry_row"]]
-    in_order = pl.concat([visits, entries], how="horizontal").sort("event_date", "site", "started_at", "event_id")
-    number = pl.int_range(pl.len()).over("event_date")
-    return in_order.select(
+def _of_visits(events: pl.DataFrame) -> pl.DataFrame:
+    """What each event's visit says. Rows are taken by their number, which is far cheaper than to join them."""
+    members = in_sessions(events)
+    visits = totals(members)
+    named = visits.select(
         "session",
         "entry_row",
-        "first_view_row",
-        "last_view_row",
-        session_id=pl.col("event_date").to_physical().cast(pl.Int64()) * 2**32 + number,
-        session_pageviews=pl.col("pageviews"),
-        session_seconds=(pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(),
-        session_is_bounce=(pl.col("pageviews") == 1) & (pl.col("events") == 1),
+        session_pageviews="pageviews",
+        session_seconds="duration_seconds",
+        session_is_bounce="is_bounce",
+    ).with_columns(
+        session_id=_visit_numbers(events.select(_EVENT)[visits["entry_row"]]),
+        entry_page=paths(events, visits["first_view_row"]),
+        exit_page=paths(events, visits["last_view_row"]),
     )
+    visit = members.select("row", "session").join(named, on="session").drop("session")
+    numbers = events.select(row=pl.int_range(pl.len(), dtype=pl.get_index_type()))
+    of_events = numbers.join(visit, on="row", how="left", maintain_order="left")
+    entered = of_events["entry_row"].fill_null(of_events["row"])
+    shared = events.select(_OF_VISIT)[entered]
+    return pl.concat([shared, of_events.drop("row", "entry_row")], how="horizontal")
 
 
-def _path(events: pl.DataFrame, rows: pl.Series) -> pl.Series:
-    """The path of each numbered row, empty where it has none; null where there is no such row."""
-    return events["path"].fill_null("").gather(rows)
+def _visit_numbers(entries: pl.DataFrame) -> pl.Series:
+    """A number for each visit by its first event: it hangs neither on the order of rows nor on other visits."""
+    named = entries.select(pl.concat_str("site", pl.col("event_date").cast(pl.String), "event_id", separator="\0"))
+    return pl.Series(map(_number, named.to_series()), dtype=pl.Int64())
+
+
+def _number(name: str) -> int:
+    """The same in every version of every library, which Polars' own hashes are not."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+def _goals(events: pl.DataFrame, conversions: pl.LazyFrame) -> pl.DataFrame:
+    """The goals that each event reaches, in order."""
+    numbers = events.lazy().select(_EVENT).with_row_index("row")
+    reached = conversions.select("site", "event_id", "goal", event_date="date")
+    of_rows = numbers.join(reached, on=_EVENT).group_by("row").agg(goals=pl.col("goal").sort())
+    each = numbers.select("row").join(of_rows, on="row", how="left", maintain_order="left")
+    return each.select(pl.col("goals").fill_null([])).collect(engine="in-memory")
 
 
 HITS = Report(
     spec=TableSpec(
         name="hits",
         description="Each event of people with the visit it belongs to: what stats queries are answered from.",
-        # In the order of time, in which a visit's events are near each other; the site and day are those of the file.
         key=("site", "date", "occurred_at", "event_id"),
         single_rows=True,
         columns=(
@@ -89,7 +90,11 @@ HITS = Report(
             Column("path", pl.String(), "the page it happened on"),
             Column("host", pl.String(), "the host of that page"),
             Column("visitor_id", pl.String(), "the visitor; null where the visitor asked not to be told apart"),
-            Column("session_id", pl.Int64(), "the visit, numbered over all days and sites; null outside of any"),
+            Column(
+                "session_id",
+                pl.Int64(),
+                "the visit, by a number of its own among those of all days and sites; null outside of any",
+            ),
             Column("source", pl.String(), "where the visit came from; Direct / None"),
             Column("channel", pl.String(), "the kind of source of the visit, such as Organic Search"),
             Column("referrer_host", pl.String(), "host that the visit was referred by, the site's own too"),
@@ -115,4 +120,5 @@ HITS = Report(
     ),
     inputs=("events", "conversions"),
     build=build,
+    by_visitor=True,
 )

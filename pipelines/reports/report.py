@@ -34,12 +34,16 @@ class Report:
     answers rows with the columns of `spec`, in any order of rows. It gets the rows of whole days: all of the window of
     each partition that is asked for, and maybe more. So what it says of a partition must follow from the rows of its
     window alone. A window of days of landing has `events` and LANDED as inputs. No I/O.
+
+    `by_visitor`: its rows are of one visitor each, or of one event without visitor, and follow from that one's rows in
+    the inputs alone. A large day is then built some visitors at a time.
     """
 
     spec: TableSpec
     inputs: tuple[str, ...]
     build: Callable[..., pl.LazyFrame]
     window: Window = DAY
+    by_visitor: bool = False
 
     @property
     def name(self) -> str:

@@ -11,30 +11,22 @@ PASSIVE_ACTIONS = ("error", "request", "engagement")
 """Neither begin nor extend a session nor end a bounce: lines of access logs that no visitor did on purpose, and what
 the script says when a page is left. Every other action is interactive, page views too."""
 
+NEEDED = (
+    *("site", "visitor_id", "event_date", "occurred_at", "kafka_partition", "kafka_offset"),
+    *("action", "engaged_ms"),
+)
+"""The columns of `events` that decide it."""
+
 _ORDER = ("_who", "event_date", "occurred_at", "kafka_partition", "kafka_offset")
 """Events of one instant are in the order they were landed in: of a batch or a log, the order in it."""
 
 
-def cut(events: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per session: what its events add up to, and which rows say more of it.
-
-    `events` have their number in the column `row`. The answer has session (a number), session_number (1 for the first
-    session of a visitor's day), entry_row, first_view_row and last_view_row (these two null without page view),
-    started_at, ended_at, pageviews, events (interactive ones), engaged_ms.
-    """
-    return totals(in_sessions(events.filter(~pl.col("action").is_in(PASSIVE_ACTIONS) | _says_engaged)))
-
-
-def in_sessions(events: pl.LazyFrame) -> pl.LazyFrame:
-    """The events that belong to a session, in order: `row`, the number `session`, and what `totals` adds up.
+def in_sessions(events: pl.DataFrame) -> pl.DataFrame:
+    """The events that belong to a session, in order: `row` (their number), the number `session`, and what is summed up.
 
     A passive one belongs to the session it follows.
     """
-    # Polars' streaming engine takes twice the time to sort.
-    return _numbered(_narrow(events).map_batches(lambda rows: rows.sort(_ORDER)))
-
-
-_says_engaged = pl.col("engaged_ms").is_not_null()
+    return _numbered(_narrow(events.lazy().with_row_index("row")).sort(_ORDER)).collect(engine="in-memory")
 
 
 def _narrow(events: pl.LazyFrame) -> pl.LazyFrame:
@@ -87,10 +79,15 @@ def _last_active(value: pl.Expr) -> pl.Expr:
     return pl.when("_active").then(value).forward_fill()
 
 
-def totals(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per session of rows as `in_sessions` answers them; columns as those of `cut`."""
+def totals(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per session of rows as `in_sessions` answers them: what its events add up to, and which say more of it.
+
+    The answer has session (a number), session_number (1 for the first session of a visitor's day), entry_row,
+    first_view_row and last_view_row (these two null without page view), started_at, ended_at, pageviews, events
+    (interactive ones), engaged_ms, duration_seconds, is_bounce.
+    """
     active, viewed = pl.col("_active"), pl.when("_viewed")
-    return rows.group_by("session").agg(
+    summed = rows.group_by("session").agg(
         session_number=pl.col("session_number").first(),
         entry_row=pl.col("row").first(),
         first_view_row=viewed.then("row").first(ignore_nulls=True),
@@ -101,3 +98,12 @@ def totals(rows: pl.LazyFrame) -> pl.LazyFrame:
         events=active.sum(),
         engaged_ms=pl.col("engaged_ms").sum(),
     )
+    return summed.with_columns(
+        duration_seconds=(pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(),
+        is_bounce=(pl.col("pageviews") == 1) & (pl.col("events") == 1),
+    ).sort("session")
+
+
+def paths(events: pl.DataFrame, rows: pl.Series) -> pl.Series:
+    """The path of each numbered row, empty where it has none; null where there is no such row."""
+    return events["path"].fill_null("").gather(rows)

@@ -6,7 +6,7 @@ from lake.table_spec import Column, TableSpec
 from pipelines.reports.engagement import seconds
 from pipelines.reports.people import bot_visitors
 from pipelines.reports.report import Report, shaped
-from pipelines.reports.session_cuts import cut
+from pipelines.reports.session_cuts import NEEDED, in_sessions, paths, totals
 
 _INSTANT = pl.Datetime("us", "UTC")
 _SESSION_DAY = ("site", "session_date", "visitor_id")
@@ -30,28 +30,18 @@ _OF_FIRST_EVENT = {
 
 def build(events: pl.LazyFrame) -> pl.LazyFrame:
     """One row per session. Events without visitor_id are in none; midnight of the site ends every session."""
-    rows = events.with_row_index("row")
-    sessions = _described(cut(rows), rows).with_columns(
-        duration_seconds=(pl.col("ended_at") - pl.col("started_at")).dt.total_seconds(),
-        engaged_seconds=seconds(pl.col("engaged_ms")),
-        is_bounce=(pl.col("pageviews") == 1) & (pl.col("events") == 1),
+    of_visitors = events.filter(pl.col("visitor_id").is_not_null())
+    rows = of_visitors.select({*NEEDED, *_OF_FIRST_EVENT.values(), "path", "is_bot"}).collect(engine="streaming")
+    sessions = totals(in_sessions(rows))
+    first_events = rows[sessions["entry_row"]].select(
+        pl.col(column).alias(name) for name, column in _OF_FIRST_EVENT.items()
     )
-    return shaped(_with_is_bot(sessions, events), SESSIONS.spec)
-
-
-def _described(sessions: pl.LazyFrame, rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Sessions with what the rows they name say."""
-    path = pl.col("path").fill_null("")
-    for row, columns in {
-        "entry_row": {name: pl.col(column) for name, column in _OF_FIRST_EVENT.items()},
-        "first_view_row": {"entry_page": path},
-        "last_view_row": {"exit_page": path},
-    }.items():
-        # There are fewer sessions than events: those are held in memory, these pass by.
-        sessions = sessions.join(
-            rows.select("row", **columns), left_on=row, right_on="row", how="left", build_side="force_left"
-        )
-    return sessions
+    described = pl.concat([sessions, first_events], how="horizontal").with_columns(
+        engaged_seconds=seconds(pl.col("engaged_ms")),
+        entry_page=paths(rows, sessions["first_view_row"]),
+        exit_page=paths(rows, sessions["last_view_row"]),
+    )
+    return shaped(_with_is_bot(described.lazy(), rows.lazy()), SESSIONS.spec)
 
 
 def _with_is_bot(sessions: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
@@ -105,4 +95,5 @@ SESSIONS = Report(
     ),
     inputs=("events",),
     build=build,
+    by_visitor=True,
 )
