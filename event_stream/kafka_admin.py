@@ -8,17 +8,20 @@ from confluent_kafka.admin import AdminClient
 from event_stream.errors import ClientRefused
 from event_stream.kafka_cluster import KafkaCluster
 
-_ADVICE = {
-    KafkaError._AUTHENTICATION: "LOGEKTOR_KAFKA_SASL_MECHANISM, LOGEKTOR_KAFKA_SASL_USERNAME and "
-    "LOGEKTOR_KAFKA_SASL_PASSWORD",
-    KafkaError._SSL: "LOGEKTOR_KAFKA_CA_FILE, and LOGEKTOR_KAFKA_CERTIFICATE_FILE where the broker asks for one",
-}
+_CREDENTIALS = "LOGEKTOR_KAFKA_SASL_MECHANISM, LOGEKTOR_KAFKA_SASL_USERNAME and LOGEKTOR_KAFKA_SASL_PASSWORD"
+_CERTIFICATES = "LOGEKTOR_KAFKA_CA_FILE, and LOGEKTOR_KAFKA_CERTIFICATE_FILE where the broker asks for one"
 
 
 def refusal(cluster: KafkaCluster, error: KafkaError) -> ClientRefused | None:
     """What it means for a client that connecting to a broker failed like this; None where it is worth another try."""
-    advice = _ADVICE.get(error.code())
-    return ClientRefused(f"Kafka at {cluster} and this client: {error.str()}. Check {advice}.") if advice else None
+    if error.code() == KafkaError._AUTHENTICATION:
+        advice = _CREDENTIALS
+    elif error.code() == KafkaError._SSL or "SSL alert" in error.str():
+        # An alert is how a broker says that it does not believe a certificate, or misses one.
+        advice = _CERTIFICATES
+    else:
+        return None
+    return ClientRefused(f"Kafka at {cluster} and this client: {error.str()}. Check {advice}.")
 
 
 class KafkaAdmin:
