@@ -20,11 +20,13 @@ class TableForm:
 
 def differences(table: DeltaTable, form: TableForm) -> list[str]:
     """In what a table differs from its form, in words; empty where it does not. Raises TableDiffers."""
-    found = [f"column {field.name} is missing" for field in _missing(table, form)]
-    if table.metadata().description != form.description:
-        found.append("another description")
-    found += [f"property {name} is not {value}" for name, value in _changed(table, form).items()]
-    return found + [f"column {field.name} is described otherwise" for field in _described_otherwise(table, form)]
+    found = {
+        "without column": [field.name for field in _missing(table, form)],
+        "another meaning of": [field.name for field in _described_otherwise(table, form)],
+        "another description": [""] if table.metadata().description != form.description else [],
+        "other properties:": list(_changed(table, form)),
+    }
+    return [f"{what} {', '.join(names)}".strip() for what, names in found.items() if names]
 
 
 def bring_up_to(table: DeltaTable, form: TableForm) -> None:

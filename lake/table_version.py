@@ -98,13 +98,16 @@ class TableVersion:
         return self.revisions.get(day, 0)
 
     def scan(self, days: Collection[date] | None = None) -> pl.LazyFrame:
-        """The rows of some days, or all, with the columns of the definition."""
+        """The rows of some days, or all, with the columns of the definition; null where an older table lacks one."""
         if self.handle is None:
             return pl.LazyFrame(schema=self.spec.schema)
         rows = pl.scan_delta(self.handle)
         if days is not None:
             rows = rows.filter(pl.col(self.spec.partition_by).is_in(sorted(days)))
-        return rows.select(list(self.spec.schema))
+        present = {field.name for field in self.handle.schema().fields}
+        return rows.select(
+            name if name in present else pl.lit(None, dtype).alias(name) for name, dtype in self.spec.schema.items()
+        )
 
 
 def revision_id(table: str, day: date) -> str:

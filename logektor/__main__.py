@@ -12,7 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from lake import erasure_lock
 from lake.location import Lake
+from logektor.doctor.command import doctor_app
 from logektor.errors import NotRunning
+from logektor.migrate import migrate_app
 from logektor.sentences import Home, sentences, settings_from, settings_in_use, stop
 from logektor.settings import StackSettings
 from logektor.table_commands import tables_app
@@ -36,6 +38,8 @@ app = typer.Typer(
 sites_app = typer.Typer(help="The sites that may send events.", no_args_is_help=True)
 app.add_typer(sites_app, name="sites")
 app.add_typer(tables_app)
+app.add_typer(migrate_app)
+app.add_typer(doctor_app)
 app.add_typer(tokens_app, name="tokens")
 
 OfSite = Annotated[str | None, typer.Option(help="Only of this site.")]

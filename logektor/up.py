@@ -13,9 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from dagster_project.instance import write_instance
 from event_stream.kafka_topics import ensure_topics
+from lake.location import Lake
 from logektor.embedded_kafka import EmbeddedKafka, EmbeddedKafkaError, free_port, resolve
 from logektor.errors import PortTaken, StackError
 from logektor.homes import announce
+from logektor.migrate import migrate_before_start
 from logektor.running import Running, RunningPart, created_at, end_leftovers, hold, write_running
 from logektor.screens import crash_line, ready_line, status_screen
 from logektor.settings import StackSettings
@@ -31,12 +33,13 @@ TOPICS_SECONDS = 30.0
 
 
 def up(settings: StackSettings, demo: bool, console: Console) -> None:
-    """Runs the stack until SIGINT or SIGTERM. Raises StackError or SitesError with a sentence."""
+    """Runs the stack until SIGINT or SIGTERM. Raises StackError, SitesError or TableNewer with a sentence."""
     with hold(settings.home):
         for name in end_leftovers(settings.home):
             console.print(f"[yellow]ended[/] {name}, left over from an `up` that was killed")
         require_free_ports(settings)
         announce(settings.home)
+        migrate_before_start(Lake(settings.lake), console)
         try:
             Stack(settings, demo, console).run()
         except EmbeddedKafkaError as error:

@@ -97,7 +97,7 @@ def test_an_older_table_is_brought_up_to_the_form_of_a_new_one(lake: Lake, tmp_p
 
     seen = find_outdated(lake, [PAGES], no_word)
     assert [(each.table, each.version) for each in seen] == [(TABLE, 0), ("pages", 0)]
-    assert "column country is missing" in seen[0].differences
+    assert "without column country" in seen[0].differences
     assert list(migrate(lake, [PAGES], no_word)) == seen
 
     for name in (TABLE, "pages"):
