@@ -30,7 +30,7 @@ query ($id: String!) { partitionBackfillOrError(backfillId: $id) { __typename
 """
 _RUNS = """
 query ($id: String!) { runsOrError(filter: {tags: [{key: "dagster/backfill", value: $id}]}) {
-  ... on Runs { results { runId status tags { key value } } } } }
+  ... on Runs { results { runId status startTime endTime tags { key value } } } } }
 """
 _ADD_DAY = """
 mutation ($day: String!, $repository: RepositorySelector!) {
@@ -52,10 +52,12 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a backfill, as Dagster tells of it."""
+    """A run of a backfill, as Dagster tells of it; times are Unix seconds."""
 
     run_id: str
     status: str
+    began: float | None
+    ended: float | None
     tags: Mapping[str, str]
 
     @property
@@ -125,10 +127,23 @@ class Cluster:
         assert not told["error"], told["error"]
         return str(told["status"])
 
+    def complete(self, backfill: str, seconds: float) -> None:
+        """Waits for the end of a backfill, which must be a good one."""
+        until(lambda: self.status(backfill) not in {"REQUESTED", "COMPLETING", "FAILING"}, "the backfill", seconds)
+        assert self.status(backfill) == "COMPLETED_SUCCESS"
+
     def runs(self, backfill: str) -> list[Run]:
         """The runs of a backfill."""
-        told = self.ask(_RUNS, id=backfill)["results"]
-        return [Run(run["runId"], run["status"], {tag["key"]: tag["value"] for tag in run["tags"]}) for run in told]
+        return [
+            Run(
+                run["runId"],
+                run["status"],
+                run["startTime"],
+                run["endTime"],
+                {tag["key"]: tag["value"] for tag in run["tags"]},
+            )
+            for run in self.ask(_RUNS, id=backfill)["results"]
+        ]
 
     def worker_of(self, run: Run) -> str | None:
         """The worker that has done a run, as Celery remembers it."""

@@ -18,7 +18,7 @@ from pipelines.reports.clean_events import EVENTS
 from pipelines.reports.window import DAY
 from tests.refresh.landing import Landing
 from tests.scale.dagster_cluster import Cluster, dagster_cluster, missing
-from tests.scale.server_process import until
+from tests.scale.server_process import SECONDS, until
 
 pytestmark = [
     pytest.mark.scale,
@@ -87,15 +87,10 @@ def commits(lake: Lake, specs: Sequence[TableSpec]) -> dict[tuple[str, date], in
     return {(spec.name, day): open_version(lake, spec).revision(day) for spec in specs for day in DAYS}
 
 
-def completes(cluster: Cluster, backfill: str) -> None:
-    until(lambda: cluster.status(backfill) not in {"REQUESTED", "COMPLETING", "FAILING"}, "the end of the backfill")
-    assert cluster.status(backfill) == "COMPLETED_SUCCESS"
-
-
 def test_two_workers_build_each_day_of_each_table_once_and_as_one_process_does(cluster: Cluster, lake: Lake) -> None:
     before, expected = commits(lake, DAY_TABLES), rows(lake)
     backfill = cluster.launch(TABLES, KEYS)
-    completes(cluster, backfill)
+    cluster.complete(backfill, SECONDS)
     assert commits(lake, DAY_TABLES) == {place: number + 1 for place, number in before.items()}
     runs = cluster.runs(backfill)
     assert sorted(run.days for run in runs) == sorted(
@@ -112,7 +107,7 @@ def test_a_backfill_ends_right_though_a_worker_is_killed(cluster: Cluster, lake:
     backfill = cluster.launch(tables, KEYS[:20])
     until(lambda: [run.status for run in cluster.runs(backfill)].count("STARTED") == 2, "two runs")
     cluster.kill_worker("second")
-    completes(cluster, backfill)
+    cluster.complete(backfill, SECONDS)
     runs = cluster.runs(backfill)
     (killed,) = [run for run in runs if run.status == "FAILURE"]
     assert sorted(run.days for run in runs if run.status == "SUCCESS") == [
