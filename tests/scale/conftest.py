@@ -21,6 +21,9 @@ from tests.scale.load import Readers, Writers
 
 REPORT = f"/api/reports/actions?site={SITE}"
 
+SOME = 100
+"""Events that are accepted before, between and after faults."""
+
 Account = Callable[[str, Deployment, Writers, Readers], ScaleFault]
 
 
@@ -36,6 +39,26 @@ def running(deployment: Deployment) -> Iterator[Deployment]:
         yield deployment
     finally:
         deployment.stop()
+
+
+def accepted_more(writers: Writers, events: int = SOME) -> None:
+    before = len(writers.accepted)
+    until(lambda: len(writers.accepted) >= before + events, f"{events} more events are accepted")
+
+
+def read_more(readers: Readers, reads: int = 20) -> None:
+    before = readers.reads
+    until(lambda: readers.reads >= before + reads, f"{reads} more reads are answered")
+
+
+@contextmanager
+def load(deployment: Deployment, action: str) -> Iterator[tuple[Writers, Readers]]:
+    """Clients that write and clients that read, until the block ends."""
+    with (
+        Writers(deployment.write_url, action) as writers,
+        Readers(deployment.read_url, deployment.token, REPORT) as readers,
+    ):
+        yield writers, readers
 
 
 def landed(lake: Lake) -> int:

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,14 +51,15 @@ def until(holds: Callable[[], bool], what: str, seconds: float = READY_SECONDS) 
         time.sleep(0.2)
 
 
-def lasting_port() -> int:
+def lasting_port(taken: Collection[int]) -> int:
     """A port that stays free while its process is dead: the system gives none of these to outgoing connections."""
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     while True:
         port = random.randrange(first - 6_000, first)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in taken:
+                return port
 
 
 @dataclass
@@ -164,7 +165,7 @@ class Part:
 class Deployment:
     """Starts, kills and restarts any process by role and number, which counts from 0.
 
-    `environment` is told to all that touch the lake: an object store's address and credentials.
+    The lake is a folder of its own where no other is given. A store's credentials are in this process's environment.
     """
 
     folder: Path
@@ -174,7 +175,6 @@ class Deployment:
     workers: int = 3
     refreshers: int = 0
     lake_uri: str | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
     collector_settings: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -183,6 +183,7 @@ class Deployment:
         register_site(self.home / "sites.toml", SITE)
         self.token = read_token(self.home)
         self.parts: dict[tuple[Role, int], Part] = {}
+        self._ports: set[int] = set()
         for number in range(self.collectors):
             self._add("collector", number, self._collector(number))
         for number in range(self.workers):
@@ -191,7 +192,7 @@ class Deployment:
             self._add("query_api", number, self._query_api())
         for number in range(self.refreshers):
             self._add("refresher", number, self._refresher())
-        self.write_port, self.read_port = lasting_port(), lasting_port()
+        self.write_port, self.read_port = self._port(), self._port()
         self._add("nginx", 0, self._nginx())
 
     @property
@@ -263,12 +264,16 @@ class Deployment:
     def _add(self, role: Role, number: int, part: Part) -> None:
         self.parts[role, number] = part
 
+    def _port(self) -> int:
+        port = lasting_port(self._ports)
+        self._ports.add(port)
+        return port
+
     def _part(self, name: str, module: Sequence[str], told: Mapping[str, str], port: int, ready: str) -> Part:
         """A part of our own; `ready` is the path that tells whether it is."""
         common = {
             "LOGEKTOR_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "LOGEKTOR_LAKE_URI": self.lake.uri,
-            **self.environment,
         }
         command = [sys.executable, "-m", *module]
         return Part(name, command, {**common, **told}, self._log(name), port, lambda part: part.answers(ready))
@@ -282,7 +287,7 @@ class Deployment:
         home = self.folder / f"collector-{number}"
         home.mkdir()
         shutil.copy(self.home / "sites.toml", home)
-        port = lasting_port()
+        port = self._port()
         told = {
             "LOGEKTOR_HOME": str(home),
             "LOGEKTOR_COLLECTOR_PORT": str(port),
@@ -295,18 +300,18 @@ class Deployment:
     def _worker(self, number: int) -> Part:
         home = self.folder / f"worker-{number}"
         home.mkdir()
-        port = lasting_port()
+        port = self._port()
         told = {"LOGEKTOR_HOME": str(home), "LOGEKTOR_LANDING_METRICS_PORT": str(port)}
         return self._part(f"worker-{number}", ["pipelines.landing"], told, port, "/metrics")
 
     def _query_api(self) -> Part:
-        port = lasting_port()
+        port = self._port()
         told = {"LOGEKTOR_HOME": str(self.home), "LOGEKTOR_QUERY_PORT": str(port)}
         return self._part(f"query_api-{port}", ["query_api"], told, port, "/health/ready")
 
     def _refresher(self) -> Part:
         command = [sys.executable, "-m", "tests.scale.refreshing", str(self.home), self.lake.uri]
-        return Part("refresher", command, self.environment, self._log("refresher"), 0, lambda _: True)
+        return Part("refresher", command, {}, self._log("refresher"), 0, lambda _: True)
 
     def _nginx(self) -> Part:
         prefix = self.folder / "nginx"

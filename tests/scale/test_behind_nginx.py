@@ -7,7 +7,6 @@ APIs. `uv run pytest -m scale` ends with a table.
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -15,14 +14,10 @@ import pytest
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port
 from tests.conftest import RunningKafka
 from tests.ingest_api.test_countries import GEOLITE2, write
-from tests.scale.conftest import REPORT, Account, landed, running
+from tests.scale.conftest import Account, accepted_more, landed, load, read_more, running
 from tests.scale.deployment import Deployment, Role, until
-from tests.scale.load import Readers, Writers
 
 pytestmark = [pytest.mark.scale, pytest.mark.kafka]
-
-SOME = 100
-"""Events that are accepted before, between and after faults."""
 
 
 @pytest.fixture(scope="module")
@@ -41,26 +36,6 @@ def deployment(broker: RunningKafka, tmp_path_factory: pytest.TempPathFactory) -
     told = {"LOGEKTOR_COUNTRY_FILE": str(countries)}
     with running(Deployment(folder, broker.bootstrap_servers, collector_settings=told)) as deployment:
         yield deployment
-
-
-def accepted_more(writers: Writers, events: int = SOME) -> None:
-    before = len(writers.accepted)
-    until(lambda: len(writers.accepted) >= before + events, f"{events} more events are accepted")
-
-
-def read_more(readers: Readers, reads: int = 20) -> None:
-    before = readers.reads
-    until(lambda: readers.reads >= before + reads, f"{reads} more reads are answered")
-
-
-@contextmanager
-def load(deployment: Deployment, action: str) -> Iterator[tuple[Writers, Readers]]:
-    """Clients that write and clients that read, until the block ends."""
-    with (
-        Writers(deployment.write_url, action) as writers,
-        Readers(deployment.read_url, deployment.token, REPORT) as readers,
-    ):
-        yield writers, readers
 
 
 @pytest.mark.parametrize(("role", "count"), [("collector", 3), ("query_api", 2), ("worker", 3)])
@@ -101,9 +76,8 @@ def test_a_collector_hangs_and_wakes_after_its_events_went_elsewhere(deployment:
         finally:
             hanging.resume()
         accepted_more(writers)
-    fault = account("a collector hangs, wakes", deployment, writers, readers)
-    # What it was asked before it slept, it did as it woke.
-    assert fault.again > 0
+    assert "answered 504, 202" in deployment.part("nginx").said()
+    account("a collector hangs, wakes", deployment, writers, readers)
 
 
 def test_the_broker_is_killed_and_started_again(deployment: Deployment, broker: RunningKafka, account: Account) -> None:
@@ -128,6 +102,6 @@ def test_a_visitor_is_where_nginx_saw_them_whatever_they_say(deployment: Deploym
 
 def test_logs_name_no_client(deployment: Deployment) -> None:
     said = deployment.part("nginx").said()
-    assert "answered 502, 202" in said or "answered 504, 202" in said
+    assert "POST /track 202" in said
     assert "127.0.1." not in said
     assert "127.0.2." not in said
