@@ -1,8 +1,9 @@
 # An S3 server for compose.yaml, built from source: the version that the tests of the lake ran on. MinIO's own images
 # are no longer published.
 #
-# Run: hadolint, and the `go install` below (tests/object_store/s3_server.py does the same), 5 minutes on two cores.
-# Not run: `docker build`, as there was no container engine. That the tags of the bases exist was not looked up.
+# Run: hadolint, and the `go install` below (tests/object_store/s3_server.py does the same).
+# Not run: `docker build`, as there was no container engine. The tags of the bases are in use in public
+# repositories; they were not pulled.
 
 FROM golang:1.26.4-bookworm AS build
 ENV CGO_ENABLED=0

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped] # Dagster brings it, without types
 from pydantic_settings import BaseSettings
 
 from dagster_project.settings import DagsterSettings
@@ -51,7 +52,7 @@ def test_each_command_is_one_and_is_told_nothing_that_it_does_not_read(container
     if words[0] == "python" and words[1] == "-m":
         assert importlib.util.find_spec(words[2]) is not None
     else:
-        assert words[0] in {"python", "logektor", "celery"}
+        assert words[0] in {"python", "logektor", "celery", "dagster"}
         assert shutil.which(words[0])
     if words[1] != "-c":
         told = {name for name in container.environment if name.startswith("LOGEKTOR_")}
@@ -152,6 +153,20 @@ def test_every_file_that_is_mounted_is_there() -> None:
     files = [each.split(":")[0] for each in mounts if each.startswith(".")]
     assert files
     assert not [file for file in files if not (COMPOSE.parent / file).exists()]
+
+
+def test_what_compose_waits_for_and_mounts_is_declared() -> None:
+    """Docker Compose refuses such a file; its loader alone, which the tests run, does not."""
+    declared = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    for name, described in declared["services"].items():
+        waits = described.get("depends_on", {})
+        for other, wait in waits.items() if isinstance(waits, dict) else [(each, {}) for each in waits]:
+            assert other in declared["services"], name
+            if wait.get("condition") == "service_healthy":
+                assert "healthcheck" in declared["services"][other], f"{name} would wait for {other} for ever"
+        named = {each.split(":")[0] for each in described.get("volumes", ()) if not each.startswith(".")}
+        assert named <= set(declared["volumes"]), name
+        assert set(described["networks"]) <= set(declared["networks"]), name
 
 
 def test_no_secret_has_a_value() -> None:
