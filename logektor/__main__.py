@@ -278,7 +278,8 @@ def sites_add(
         settings = settings_in_use(home)
         site = register_site(settings.sites_file, domain, time_zone)
         running = read_running(settings.home) if is_running(settings.home) else None
-        collector = running.urls["collector"] if running else settings.collector_url
+        told = settings.collector_for_websites
+        collector = running.urls["collector"] if running and settings.collector_url is None else told
         screen = site_screen(site, settings.sites_file, collector, running is not None)
         Console(highlight=False).print(screen, crop=False)
 

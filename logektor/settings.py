@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, HttpUrl, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
@@ -22,6 +22,9 @@ class StackSettings(KafkaSettings, TopicSettings):
     )
     host: str = Field("127.0.0.1", description="address that collector, query API and Dagster UI listen on")
     collector_port: int = Field(8080, ge=1, le=65535, description="port of the collector")
+    collector_url: HttpUrl | None = Field(
+        None, description="the collector's address as websites reach it, for the snippet; unset: that of this machine"
+    )
     query_port: int = Field(8000, ge=1, le=65535, description="port of the query API and the dashboard")
     dagster_port: int = Field(3000, ge=1, le=65535, description="port of the Dagster UI")
     kafka_port: int = Field(9092, ge=1, le=65535, description="port of the embedded Kafka, on 127.0.0.1 only")
@@ -77,8 +80,13 @@ class StackSettings(KafkaSettings, TopicSettings):
         return "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
 
     @property
-    def collector_url(self) -> str:
-        """Where events are sent."""
+    def collector_for_websites(self) -> str:
+        """The collector's address as the snippet names it."""
+        return str(self.collector_url).rstrip("/") if self.collector_url else self.collector_here
+
+    @property
+    def collector_here(self) -> str:
+        """Where the collector of this machine is."""
         return f"http://{self.reachable_host}:{self.collector_port}"
 
     @property

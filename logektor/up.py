@@ -131,7 +131,7 @@ class Stack:
         return Running(
             pid=os.getpid(),
             urls={
-                "collector": settings.collector_url,
+                "collector": settings.collector_here,
                 "query": settings.query_url,
                 "dashboard": settings.query_url + "/",
                 "dagster": settings.dagster_url,

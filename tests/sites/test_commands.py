@@ -53,6 +53,11 @@ def test_the_trial_that_adding_a_site_prints_gets_the_answer_that_it_prints(tmp_
     assert re.fullmatch(".*".join(map(re.escape, promised.split("…"))), answer.text)
 
 
+def test_the_snippet_names_the_collector_as_websites_reach_it(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGEKTOR_COLLECTOR_URL", "https://events.example.com")
+    assert 'src="https://events.example.com/logektor.js"' in run(shop, "add", "shop.example").stdout
+
+
 def test_adding_a_site_again_shows_its_own_time_zone_and_the_key_of_now(shop: Path) -> None:
     said = run(shop, "add", "shop.example", "--time-zone", "UTC")
     assert "midnight, Europe/Berlin" in said.stdout
