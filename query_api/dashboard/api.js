@@ -15,7 +15,8 @@ const pathOf = (path, parameters) => {
   return given.length ? `${path}?${new URLSearchParams(given)}` : path;
 };
 
-async function ask(path, request = {}) {
+// Asks again for as long as the API is only busy and says when.
+async function ask(path, request = {}, deadline = Date.now() + PATIENCE) {
   let response;
   try {
     response = await fetch(path, {
@@ -27,6 +28,11 @@ async function ask(path, request = {}) {
     throw new ApiError(0, "away", "The query API does not answer.");
   }
   const answer = await response.json().catch(() => null);
+  const wait = 1_000 * Number(response.headers.get("Retry-After"));
+  if (answer?.error?.code === "busy" && wait && Date.now() + wait < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return ask(path, request, deadline);
+  }
   if (!response.ok || answer === null) {
     const { code = "unreadable", message = "The query API gave an answer that can't be read." } = answer?.error ?? {};
     throw new ApiError(response.status, code, message);

@@ -3,8 +3,9 @@
 import * as api from "./api.js";
 import { titleOf, wordsOf } from "./dimensions.js";
 import { element, redraw, unseen } from "./elements.js";
-import { isFilteredBy } from "./filters.js";
+import { isFilteredBy, isOfGoal } from "./filters.js";
 import { COLUMNS } from "./metrics.js";
+import { makeChoice } from "./properties.js";
 import { makeTabs } from "./tabs.js";
 
 const FIRST_ROWS = 10;
@@ -12,7 +13,8 @@ const MORE_ROWS = 40;
 
 // onChange: another tab or more rows are wanted; onFilter(dimension, value): a row was chosen; onFile: a CSV is wanted.
 export function makeBox(box, { onChange, onFilter, onFile }) {
-  const made = { box, tab: box.tabs[0], rows: FIRST_ROWS };
+  // tab: the chosen one; drawn: that with its metrics, and its property.
+  const made = { box, tab: box.tabs[0], drawn: box.tabs[0], rows: FIRST_ROWS };
   const table = element("table", { "aria-labelledby": `${box.name}-title` });
   const panel = element("div", { class: box.isShort ? "panel short" : "panel", id: `${box.name}-panel`, "aria-busy": "true" }, table);
   const more = element("button", { type: "button", class: "more", hidden: true }, "Show more");
@@ -30,13 +32,21 @@ export function makeBox(box, { onChange, onFilter, onFile }) {
     panel.setAttribute("role", "tabpanel");
     panel.setAttribute("aria-labelledby", `${box.name}-tab-0`);
   }
+  if (box.isOfProperties) {
+    made.choice = makeChoice((property) => {
+      Object.assign(made, { property, rows: FIRST_ROWS });
+      panel.setAttribute("aria-busy", "true");
+      onChange(made);
+    });
+    head.append(made.choice);
+  }
   more.addEventListener("click", () => {
     made.rows += MORE_ROWS;
     onChange(made);
   });
   table.addEventListener("click", ({ target }) => {
     const row = target.closest("button[data-value]");
-    if (row) onFilter(made.tab.dimension, JSON.parse(row.dataset.value));
+    if (row) onFilter(made.drawn.dimension, JSON.parse(row.dataset.value));
   });
   files.addEventListener("click", ({ target }) => target.closest("button") && onFile(made));
   const frame = element("section", { class: "card box", "data-box": box.name, "aria-labelledby": `${box.name}-title` });
@@ -45,9 +55,10 @@ export function makeBox(box, { onChange, onFilter, onFile }) {
   return Object.assign(made, { frame, panel, table, more, files });
 }
 
-export function drawBox(made, results, shown, reports) {
-  const { box, tab, table, more, files, panel } = made;
-  redraw(table, headOf(tab), bodyOf(box, tab, results.slice(0, made.rows), shown.filters));
+export function drawBox(made, tab, results, shown, reports) {
+  const { box, table, more, files, panel } = made;
+  made.drawn = tab;
+  redraw(table, headOf(tab, shown.filters), bodyOf(box, tab, results.slice(0, made.rows), shown.filters));
   more.hidden = results.length <= made.rows;
   const hasReport = !shown.filters.length && reports.has(tab.report);
   redraw(files, ...(hasReport ? fileLinks(tab.report, nameOf(made), shown) : [fileButton(made)]));
@@ -55,13 +66,14 @@ export function drawBox(made, results, shown, reports) {
 }
 
 export function drawTrouble(made, error) {
-  const columns = 1 + made.tab.metrics.length;
-  redraw(made.table, headOf(made.tab), element("tbody", {}, words(columns, error.message)));
+  const columns = 1 + made.drawn.metrics.length;
+  redraw(made.table, headOf(made.drawn), element("tbody", {}, words(columns, error.message)));
   made.more.hidden = true;
   made.panel.setAttribute("aria-busy", "false");
 }
 
-export const nameOf = ({ box, tab }) => (box.tabs.length > 1 ? `${box.title}, ${tab.title.toLowerCase()}` : box.title);
+export const nameOf = ({ box, drawn }) =>
+  box.tabs.length > 1 || box.isOfProperties ? `${box.title}, ${drawn.title.toLowerCase()}` : box.title;
 
 export function fileLinks(report, title, { site, range }) {
   const asked = { site, from: range.first, to: range.last };
@@ -75,7 +87,8 @@ export function fileLinks(report, title, { site, range }) {
 
 const fileButton = (made) => element("button", { type: "button", class: "link" }, unseen(`${nameOf(made)} as `), "CSV");
 
-function headOf({ dimension, metrics }) {
+function headOf({ dimension, metrics }, filters = []) {
+  const titles = metrics.map((name) => (name === "visitors" && isOfGoal(filters) ? "Conversions" : COLUMNS[name].title));
   return element(
     "thead",
     {},
@@ -83,7 +96,7 @@ function headOf({ dimension, metrics }) {
       "tr",
       {},
       element("th", { scope: "col" }, titleOf(dimension)),
-      ...metrics.map((name) => element("th", { scope: "col", class: "number" }, COLUMNS[name].title)),
+      ...titles.map((title) => element("th", { scope: "col", class: "number" }, title)),
     ),
   );
 }

@@ -1,6 +1,6 @@
 // The filters as chips, each of which can be taken away, and the editor that adds one.
 
-import { DIMENSIONS, titleOf, wordsOf } from "./dimensions.js";
+import { DIMENSIONS, propertyDimension, titleOf, wordsOf } from "./dimensions.js";
 import { element, redraw, unseen } from "./elements.js";
 import { OPERATORS, added, without } from "./filters.js";
 
@@ -28,8 +28,9 @@ function chip([operator, dimension, values], index) {
 const clearAll = () =>
   element("li", {}, element("button", { type: "button", class: "link", "data-index": "all" }, "Clear all"));
 
-// current: answers the filters; choose(filters): shows others; suggest(dimension): answers its values of now.
-export function listenToFilters(current, choose, suggest) {
+// current: answers the filters; choose(filters): shows others; suggest(dimension): answers its values of now;
+// properties(): answers the names of those that there are.
+export function listenToFilters(current, choose, suggest, properties) {
   let known = new Map(); // from the words of a value to the value
   at("chips").addEventListener("click", ({ target }) => {
     const index = target.closest("button")?.dataset.index;
@@ -42,7 +43,10 @@ export function listenToFilters(current, choose, suggest) {
     editor.hidden = !isOpen;
     at("add-filter").setAttribute("aria-expanded", String(isOpen));
     (isOpen ? at("filter-dimension") : at("add-filter")).focus();
-    if (isOpen) offer();
+    if (!isOpen) return;
+    const names = [...Object.keys(DIMENSIONS), ...properties().map(propertyDimension)];
+    redraw(at("filter-dimension"), ...names.map((name) => element("option", { value: name }, titleOf(name))));
+    offer();
   };
   const offer = async () => {
     const dimension = at("filter-dimension").value;
@@ -54,7 +58,6 @@ export function listenToFilters(current, choose, suggest) {
     redraw(at("filter-values"), ...[...known.keys()].map((words) => element("option", { value: words })));
   };
   at("filter-dimension").addEventListener("change", offer);
-  at("filter-dimension").append(...Object.keys(DIMENSIONS).map((name) => new Option(titleOf(name), name)));
   at("filter-operator").append(...Object.entries(OPERATORS).map(([name, words]) => new Option(words, name)));
   at("add-filter").addEventListener("click", () => open(editor.hidden));
   editor.addEventListener("keydown", (event) => event.key === "Escape" && open(false));

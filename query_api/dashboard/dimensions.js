@@ -27,13 +27,16 @@ export const DIMENSIONS = {
 };
 
 const PROPERTY = "event:props:";
+const OF_PROPERTY = { none: "(none)" };
+
+export const propertyDimension = (name) => PROPERTY + name;
 
 export const isDimension = (name) => name in DIMENSIONS || (name.startsWith(PROPERTY) && name.length > PROPERTY.length);
 
 export const titleOf = (name) => DIMENSIONS[name]?.title ?? `Property ${name.slice(PROPERTY.length)}`;
 
 export function wordsOf(name, value) {
-  const { none = UNKNOWN, read } = DIMENSIONS[name] ?? {};
+  const { none = UNKNOWN, read } = DIMENSIONS[name] ?? OF_PROPERTY;
   if (value === null || value === "") return none;
   return read ? read(value) : value;
 }

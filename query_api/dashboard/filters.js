@@ -16,6 +16,10 @@ export const without = (filters, index) => filters.filter((_, place) => place !=
 export const isFilteredBy = (filters, dimension, value) =>
   filters.some(([operator, name, values]) => operator === "is" && name === dimension && values.includes(value));
 
+// Whether only who reached a goal is left.
+export const isOfGoal = (filters) =>
+  filters.some(([operator, dimension]) => dimension === "event:goal" && (operator === "is" || operator === "contains"));
+
 // In the address: is,page,/docs,/blog. A comma within a value is written %2C, and ! is what is unknown.
 export function written([operator, dimension, values]) {
   const words = values.map((value) => (value === null ? "!" : value.replace(/[%,!]/g, escaped)));

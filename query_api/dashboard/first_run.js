@@ -56,10 +56,15 @@ async function watch(parent, status, domain) {
   timer = setTimeout(() => watch(parent, status, domain), PAUSE);
 }
 
+// Of which kind, and which one.
+const words = (type, id) => [type, id].filter(Boolean).join(" ");
+
 function itWorks(event) {
   const facts = [
-    ["Action", event.action],
-    [titleOf("event:page"), event.url ?? event.subject_id],
+    ["Who", words(event.object_type, event.object_id)],
+    ["Did", event.action],
+    ["What", words(event.subject_type, event.subject_id)],
+    [titleOf("event:page"), event.url],
     ["Title", event.title],
     [titleOf("visit:referrer"), event.referrer],
     [titleOf("visit:country"), event.country && wordsOf("visit:country", event.country)],

@@ -1,13 +1,16 @@
 // The row of headline numbers; choosing one puts it on the chart.
 
 import { element, redraw, unseen } from "./elements.js";
-import { METRICS, change } from "./metrics.js";
+import { change } from "./metrics.js";
 
 const ARROWS = { 1: "↑", 0: "→", "-1": "↓" };
 const NEWS = { 1: "good", 0: "even", "-1": "bad" };
 
-export function drawHeadline(parent, { numbers, before, chosen, days, beforeSpan, isUnfinishedDay }, onChoose) {
-  Object.entries(METRICS).forEach(([name, metric], index) => {
+export function drawHeadline(parent, { metrics, numbers, before, chosen, days, beforeSpan, isUnfinishedDay }, onChoose) {
+  for (const tile of parent.querySelectorAll("[data-metric]")) {
+    if (!(tile.dataset.metric in metrics)) tile.remove();
+  }
+  Object.entries(metrics).forEach(([name, metric], index) => {
     let tile = parent.querySelector(`[data-metric="${name}"]`);
     if (!tile) {
       parent.querySelector(".skeleton")?.remove();

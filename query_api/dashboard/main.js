@@ -4,7 +4,7 @@ import { actionsReport } from "./actions.js";
 import * as address from "./address.js";
 import * as api from "./api.js";
 import { drawBox, drawTrouble, fileLinks, makeBox, nameOf } from "./box.js";
-import { BOXES } from "./boxes.js";
+import { BOXES, tabWith } from "./boxes.js";
 import { drawChart, followSizeAndTheme, listenToKeys } from "./chart.js";
 import { drawChips, listenToFilters } from "./chips.js";
 import { drawControls, drawSites, listenToControls } from "./controls.js";
@@ -16,9 +16,10 @@ import { added } from "./filters.js";
 import { showFirstRun, stopFirstRun } from "./first_run.js";
 import { drawFunnels } from "./funnels.js";
 import { DAILY_SUM, drawHeadline } from "./headline.js";
-import { METRICS, METRIC_NAMES } from "./metrics.js";
+import { METRIC_NAMES, metricsOf } from "./metrics.js";
 import { sayDataElsewhere, sayNoSite, sayNothing, sayNothingMatches, sayTrouble } from "./notices.js";
 import { ago, count } from "./numbers.js";
+import * as properties from "./properties.js";
 import * as query from "./query.js";
 import { comparedWith, rangeOf, unitOf } from "./ranges.js";
 import { followRealtime } from "./realtime.js";
@@ -44,11 +45,15 @@ let turn = 0;
 
 function choose(changes) {
   view = { ...view, ...changes };
+  view.metric = metricOf(view);
   address.write(view, METRIC_NAMES);
   drawChips(view.filters);
   at("numbers").setAttribute("aria-busy", "true");
   refresh();
 }
+
+// The chosen metric, or the first where the filters leave other ones.
+const metricOf = ({ metric, filters }) => (metric in metricsOf(filters) ? metric : METRIC_NAMES[0]);
 
 async function refresh() {
   clearTimeout(timer);
@@ -111,7 +116,8 @@ async function showNumbers(site, data, isCurrent) {
   const before = comparedWith(range, view.comparison, view.choice);
   const ask = await statisticsOf(site.domain, data, reports);
   if (!isCurrent()) return;
-  const next = { ...view, site: site.domain, range, before, unit: unitOf(range, view.unit), today, clock, ask };
+  const unit = unitOf(range, view.unit);
+  const next = { ...view, site: site.domain, metric: metricOf(view), range, before, unit, today, clock, ask };
   shown = next;
   stopFirstRun(at("first-run"));
   for (const id of ["range", "snippet"]) at(id).hidden = false;
@@ -158,6 +164,7 @@ function drawNumbers(next, numbers, before) {
   drawHeadline(
     at("headline"),
     {
+      metrics: metricsOf(next.filters),
       numbers,
       before,
       beforeSpan: next.before && spanText(next.before.first, next.before.last),
@@ -171,7 +178,8 @@ function drawNumbers(next, numbers, before) {
 
 function drawSeries(next, results, resultsBefore) {
   const { range, before, unit, clock } = next;
-  const metric = METRICS[next.metric];
+  const metric = metricsOf(next.filters)[next.metric];
+  const none = metric.isCount || metric.isRate ? 0 : null;
   const unfinished = spanOf(clock, unit);
   const spans = spansOf(range, unit);
   const beforeSpans = before && spans.map((_, index) => spansOf(before, unit)[index] ?? null);
@@ -179,7 +187,7 @@ function drawSeries(next, results, resultsBefore) {
   at("chart-caption").textContent = `${metric.label} by ${unit}, ${spanText(range.first, range.last)}${compared}`;
   const valuesOf = (known, of) => {
     const bySpan = new Map(known.map(({ dimensions: [span], metrics: [value] }) => [span, value]));
-    return of.map((span) => (span === null || span > unfinished ? null : (bySpan.get(span) ?? (metric.isCount ? 0 : null))));
+    return of.map((span) => (span === null || span > unfinished ? null : (bySpan.get(span) ?? none)));
   };
   const picture = {
     spans,
@@ -207,19 +215,34 @@ function drawFootnote({ range, filters, site }, traffic) {
   redraw(at("traffic-files"), ...(filters.length ? [] : fileLinks("traffic", "Traffic", { site, range })));
 }
 
-function askRanked(next, tab, rows) {
-  const isWhole = tab.report === "actions" && !next.filters.length && reports.has("actions");
-  return isWhole ? actionsReport(next, rows + 1) : next.ask(query.ranked(next, tab, rows));
+async function ranked(next, tab, rows) {
+  if (tab.report === "actions" && !next.filters.length && reports.has("actions")) {
+    return (await actionsReport(next, rows + 1)).results;
+  }
+  const { results } = await next.ask(query.ranked(next, tab, rows));
+  return tab.isKnownOnly ? results.filter(({ dimensions: [value] }) => value) : results;
 }
 
 async function fill(made, next, isCurrent) {
-  const { tab, rows } = made;
+  const { tab: chosen, rows } = made;
+  let { property } = made;
+  const isWanted = () => isCurrent() && made.tab === chosen && made.property === property;
   try {
-    const answer = await askRanked(next, tab, rows);
-    if (isCurrent() && made.tab === tab) drawBox(made, answer.results, next, reports);
+    let tab = tabWith(chosen, next.filters);
+    if (made.choice) {
+      const { results } = await next.ask(query.propertyNames(next));
+      if (!isWanted()) return;
+      made.names = results.map(({ dimensions: [name] }) => name);
+      const name = properties.drawChoice(made.choice, made.names, property);
+      if (name === null) return drawBox(made, tab, [], next, reports);
+      if (property === undefined) property = made.property = name;
+      tab = properties.tabOf(tab, name);
+    }
+    const results = await ranked(next, tab, rows);
+    if (isWanted()) drawBox(made, tab, results, next, reports);
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
-    if (isCurrent() && made.tab === tab) drawTrouble(made, error);
+    if (isWanted()) drawTrouble(made, error);
   }
 }
 
@@ -239,9 +262,9 @@ const boxes = BOXES.map((box) =>
     },
     async onFile(made) {
       const { site, range } = shown;
-      const answer = await askRanked(shown, made.tab, MOST_ROWS - 1);
+      const results = await ranked(shown, made.drawn, MOST_ROWS - 1);
       const name = nameOf(made).toLowerCase().replace(/\W+/g, "_");
-      save(`${name}_${site}_${range.first}_${range.last}.csv`, csvOf(made.tab, answer.results));
+      save(`${name}_${site}_${range.first}_${range.last}.csv`, csvOf(made.drawn, results));
     },
   }),
 );
@@ -268,6 +291,7 @@ listenToFilters(
     const { results } = await shown.ask(query.values(shown, dimension));
     return results.map(({ dimensions: [value] }) => value);
   },
+  () => boxes.flatMap(({ names = [] }) => names),
 );
 listenToCopy(at("snippet"));
 listenToKeys(at("chart"), at("chart-said"));

@@ -12,6 +12,9 @@ export const decimal = (value) => (value === null || value === undefined ? NONE 
 // Of a number from 0 to 100.
 export const percent = (value) => (value === null || value === undefined ? NONE : `${whole.format(value)}%`);
 
+// The same where tenths matter.
+export const rate = (value) => (value === null || value === undefined ? NONE : `${tenth.format(value)}%`);
+
 export function duration(seconds) {
   if (seconds === null) return NONE;
   const rounded = Math.round(seconds);

@@ -17,7 +17,7 @@ import httpx
 import polars as pl
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from lake.location import Lake
 from lake.report_table import ReportTable
@@ -197,6 +197,7 @@ def server(home: Home) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Not of the session: while Playwright runs, no other test of this process could run an event loop."""
+    expect.set_options(timeout=30_000)
     with chromium() as running:
         yield running
 

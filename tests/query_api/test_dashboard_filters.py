@@ -30,6 +30,8 @@ VISITS = 24
 
 SOURCES = (("Google", "Organic Search"), ("Hacker News, the site", "Referral"), ("Direct / None", "Direct"))
 COUNTRIES = ("DE", "US", "US", None)
+CAMPAIGN = {"utm_campaign": "spring", "utm_source": "news", "utm_medium": "email", "utm_content": "top"}
+PROPERTIES = ('{"plan":"free","size":3}', '{"plan":"pro"}')
 
 
 def visits_of(day: date, visits: int) -> Iterator[dict[str, object]]:
@@ -52,6 +54,7 @@ def visits_of(day: date, visits: int) -> Iterator[dict[str, object]]:
                 "channel": channel,
                 "entry_page": entry,
                 "exit_page": paths[-1],
+                **(CAMPAIGN if number % 6 == 0 else {}),
                 "country": COUNTRIES[number % 4],
                 "device": "Desktop",
                 "browser": "Firefox",
@@ -60,6 +63,7 @@ def visits_of(day: date, visits: int) -> Iterator[dict[str, object]]:
                 "session_seconds": 300 * (len(paths) - 1),
                 "session_is_bounce": len(paths) == 1,
                 "goals": ["Saw prices"] if path == "/pricing" else [],
+                "properties": PROPERTIES[number % 8 == 0] if path == "/pricing" else None,
             }
 
 
@@ -216,6 +220,96 @@ def test_the_editor_offers_the_values_that_are_there(page: Page, server: str, ho
     page.locator("#filter-value").fill("Germany")
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{server}/?{WEEK}&f=is,country,DE")
+
+
+def test_a_goal_turns_the_numbers_into_conversions(page: Page, server: str, home: Home) -> None:
+    open_dashboard(page, server, home, f"{WEEK}&metric=bounce_rate")
+    page.locator('[data-metric="visits"]').click()
+    wait_until_drawn(page)
+    choose_row(page, "goals", "Saw prices")
+    week, before = last_days(home), last_days(home, after=7)
+    reached = week.filter(pl.col("goals").list.len() > 0)
+    rate = 100 * visits_in(reached) / visits_in(week)
+    assert page.locator(".tile-label").all_inner_texts() == [
+        "Unique conversions",
+        "Total conversions",
+        "Conversion rate",
+    ]
+    assert [tile(page, metric) for metric in ("visitors", "events", "conversion_rate")] == [
+        str(visits_in(reached)),
+        str(reached.height),
+        f"{rate:.1f}%",
+    ]
+    assert before.is_empty() or "pp" in page.locator('[data-metric="conversion_rate"] .tile-change').inner_text()
+    expect(page).to_have_url(f"{server}/?{WEEK}&f=is,goal,Saw%20prices")
+    for words, visitors, share in rows_of(page, "sources"):
+        source = week.filter(source=words)
+        converted = visits_in(source.filter(pl.col("goals").list.len() > 0))
+        assert (visitors, share) == (str(converted), f"{100 * converted / visits_in(source):.1f}%")
+    assert page.locator('[data-box="sources"] thead th').all_inner_texts() == ["Source", "Conversions", "Rate"]
+    page.locator('[data-metric="conversion_rate"]').click()
+    wait_until_drawn(page)
+    expect(page.locator("#chart-caption")).to_contain_text("Conversion rate by day")
+    page.locator("#chart").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#chart-said")).to_contain_text(f"{rate:.1f}% conversion rate")
+    page.get_by_role("button", name="Remove the filter").click()
+    wait_until_drawn(page)
+    expect(page).to_have_url(f"{server}/?{WEEK}")
+    expect(page.locator(".tile")).to_have_count(6)
+    assert violations(page) == []
+
+
+def test_campaigns_are_ranked_by_each_of_their_five_words(page: Page, server: str, home: Home) -> None:
+    open_dashboard(page, server, home)
+    box = page.locator('[data-box="campaigns"]')
+    visits = str(visits_in(last_days(home).drop_nulls("utm_campaign")))
+    box.get_by_role("tab", name="Campaign").focus()
+    for words in ("spring", "news", "email", "top", None):
+        wait_until_drawn(page)
+        if words:
+            assert rows_of(page, "campaigns") == [[words, visits, visits]]
+        page.keyboard.press("ArrowRight")
+    expect(box).to_contain_text("UTM term")
+    choose_row(page, "campaigns", "spring")
+    expect(page).to_have_url(f"{server}/?{WEEK}&f=is,utm_campaign,spring")
+    assert tile(page, "visits") == visits
+
+
+def test_properties_are_explored_by_name_and_filter_by_value(page: Page, server: str, home: Home) -> None:
+    open_dashboard(page, server, home)
+    choice = page.get_by_label("Property")
+    expect(choice.locator("option")).to_have_text(["plan", "size"])
+    of_plan = (
+        last_days(home)
+        .drop_nulls("properties")
+        .with_columns(
+            plan=pl.col("properties").str.json_path_match("$.plan"),
+            size=pl.col("properties").str.json_path_match("$.size"),
+        )
+    )
+    plans = of_plan.group_by("plan").agg(pl.col("visitor_id").n_unique(), pl.len()).sort("plan")
+    assert sorted(rows_of(page, "properties")) == [[str(cell) for cell in row] for row in plans.rows()]
+    choice.focus()
+    page.keyboard.press("ArrowDown")
+    wait_until_drawn(page)
+    count = str(of_plan.drop_nulls("size").height)
+    expect(page.locator('[data-box="properties"] tbody tr')).to_have_text([f"3{count}{count}"])
+    choice.select_option("plan")
+    wait_until_drawn(page)
+    with page.expect_download() as download:
+        page.locator('[data-box="properties"]').get_by_role("button", name="CSV").click()
+    assert download.value.suggested_filename == f"properties_plan_{SITE}_{DAYS[7]}_{DAYS[1]}.csv"
+    assert pl.read_csv(download.value.path()).columns == ["props:plan", "visitors", "events"]
+    choose_row(page, "properties", "pro")
+    expect(page).to_have_url(f"{server}/?{WEEK}&f=is,props:plan,pro")
+    expect(page.locator(".chip")).to_contain_text("Property plan is pro")
+    assert tile(page, "pageviews") == str(of_plan.filter(plan="pro").height)
+    page.get_by_role("button", name="+ Filter").click()
+    page.locator("#filter-dimension").select_option(label="Property plan")
+    offered = page.locator("#filter-values option")
+    expect(offered).to_have_count(3)
+    assert {option.get_attribute("value") for option in offered.all()} == {"free", "pro", "(none)"}
 
 
 def test_filters_that_nothing_meets_can_be_cleared(page: Page, server: str, home: Home) -> None:

@@ -85,6 +85,18 @@ def test_the_first_event_is_seen_within_seconds(known: Page, server: str, landin
     expect(first_run.get_by_role("heading")).to_have_text("It works")
     expect(first_run.get_by_role("status")).to_contain_text(f"https://{EMPTY}/hello")
     expect(first_run.get_by_role("status")).to_contain_text("France")
+    landing.land(
+        EVENT,
+        event_id="n",
+        site=EMPTY,
+        action="view",
+        object_type="user",
+        object_id="7",
+        subject_type="article",
+        subject_id="2",
+    )
+    expect(first_run.locator("dd")).to_contain_text(["user 7", "view", "article 2"])
+    expect(first_run.get_by_text("Page", exact=True)).to_have_count(0)
 
 
 def test_live_events_come_by_themselves_and_open_whole(known: Page, server: str, landing: Landing) -> None:
