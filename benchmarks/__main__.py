@@ -6,15 +6,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import collector, landing, landing_latency, measured, query, reports, startup
+from benchmarks import backfill, collector, landing, landing_latency, measured, query, reports, soak, startup
 
 BENCHMARKS = {
+    "backfill": backfill.run,
     "collector": collector.run,
     "collector_soak": collector.soak,
     "landing": landing.run,
     "landing_latency": landing_latency.run,
     "query": query.run,
     "reports": reports.run,
+    "soak": soak.run,
     "startup": startup.run,
 }
 
