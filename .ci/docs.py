@@ -26,6 +26,7 @@ from lake.replays import REPLAYS
 from lake.table_metadata import is_report
 from lake.table_spec import TableSpec
 from logektor.demo_traffic import DemoSettings
+from logektor.doctor.checks import CHECKS
 from logektor.settings import StackSettings
 from pipelines.landing.settings import LandingSettings
 from pipelines.reports.all_reports import REPORTS
@@ -203,7 +204,13 @@ def click_ids() -> str:
     return ", ".join(f"`{name}`" for name in sorted(CLICK_IDS))
 
 
+def checks() -> str:
+    """What `logektor doctor` looks at, and what to do."""
+    return table(("check", "looks at", "what to do"), [(f"`{each.name}`", each.looks_at, each.fix) for each in CHECKS])
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = {
+    "doctor.md": {"checks": checks},
     "events.md": {"tracked-event": tracked_event, "event": event},
     "settings.md": {"settings": settings},
     "sites.md": {

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from confluent_kafka.admin import PartitionMetadata
+
 from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_topics import find_topics
@@ -76,8 +78,11 @@ class ThreeNodes:
 
     def leader(self, topic: str) -> int:
         """The node that takes what is written to the topic's first stream partition."""
-        partitions = KafkaAdmin(self.cluster).client.list_topics(topic, timeout=_ASK_SECONDS).topics[topic].partitions
-        return partitions[0].leader
+        return self._described(topic)[0].leader
+
+    def partitions(self, topic: str) -> int:
+        """How many stream partitions the topic has."""
+        return len(self._described(topic))
 
     def controller(self) -> int:
         """The node that leads the controllers: clients can't ask for it, but each node writes down whom it follows."""
@@ -87,6 +92,9 @@ class ThreeNodes:
     def stop(self) -> None:
         """SIGKILL to all: nobody needs them any more."""
         self.kill(*(node for node, process in self._processes.items() if process.poll() is None))
+
+    def _described(self, topic: str) -> dict[int, PartitionMetadata]:
+        return KafkaAdmin(self.cluster).client.list_topics(topic, timeout=_ASK_SECONDS).topics[topic].partitions
 
     def _all_in_sync(self) -> bool:
         names = [EVENTS.name, REJECTED.name, SALTS.name]

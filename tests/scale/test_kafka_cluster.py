@@ -12,15 +12,18 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]  # documented, not exported by type
 
+from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
 from event_stream.kafka_settings import TopicSettings
-from event_stream.kafka_topics import ensure_topics
+from event_stream.kafka_topics import differences, ensure_topics
 from event_stream.topics import EVENTS
 from lake.audit import audit
 from lake.location import Lake
 from lake.raw import scan_raw_events
 from lake.table_version import open_version
+from logektor.doctor.kafka import look_at_kafka
 from logektor.embedded_kafka import Distribution
 from logektor.not_landed import wait_until_landed
 from pipelines.refresh.events import take_in
@@ -33,13 +36,13 @@ pytestmark = [pytest.mark.scale, pytest.mark.kafka]
 
 SECONDS = 120.0
 TOPICS = {"LOGEKTOR_KAFKA_TOPIC_REPLICATION": "3", "LOGEKTOR_KAFKA_TOPIC_MIN_INSYNC": "2"}
+SHAPED = TopicSettings(kafka_topic_replication=3, kafka_topic_min_insync=2).topics
 
 
 @pytest.fixture(scope="module")
 def nodes(kafka_distribution: Distribution, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeNodes]:
     with three_nodes(kafka_distribution, tmp_path_factory.mktemp("cluster")) as running:
-        topics = TopicSettings(kafka_topic_replication=3, kafka_topic_min_insync=2).topics
-        ensure_topics(running.cluster, topics, READY_SECONDS)
+        ensure_topics(running.cluster, SHAPED, READY_SECONDS)
         yield running
 
 
@@ -141,3 +144,43 @@ def test_two_of_three_brokers_are_down_and_nothing_answered_202_is_lost(
     fault.found(request.config)
     assert (fault.lost, fault.double) == (0, 0)
     assert audit(lake).exact
+
+
+def test_the_doctor_looks_at_a_cluster(nodes: ThreeNodes) -> None:
+    facts = look_at_kafka(nodes.cluster, SHAPED, "nobody", Path("nowhere"))
+    assert (facts.trouble, facts.brokers, facts.workers) == (None, 3, 0)
+    assert [differences(topic, facts.topics[topic.name]) for topic in SHAPED] == [[], [], []]
+    assert {topic.in_sync for topic in facts.topics.values()} == {3}
+
+
+def test_more_stream_partitions_are_landed_exactly_once(
+    nodes: ThreeNodes, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    lake = Lake(str(tmp_path / "worker" / "lake"))
+    admin = KafkaAdmin(nodes.cluster).client
+    with (
+        collecting(tmp_path / "collector", str(nodes.cluster), **TOPICS) as collector,
+        landing(tmp_path / "worker", nodes.cluster),
+    ):
+        clients = Clients(collector)
+        more(clients, 200)
+        (grown,) = admin.create_partitions([NewPartitions(EVENTS.name, 8)]).values()
+        grown.result()
+        # Clients and worker look for new ones every five minutes; a restart does it at once.
+        until(lambda: nodes.partitions(EVENTS.name) == 8, SECONDS, "there are more")
+        clients.finish()
+    with (
+        collecting(tmp_path / "collector", str(nodes.cluster), **TOPICS) as collector,
+        landing(tmp_path / "worker", nodes.cluster),
+        landing(tmp_path / "second", nodes.cluster, LOGEKTOR_LAKE_URI=lake.uri),
+    ):
+        later = Clients(collector)
+        more(later, 300)
+        later.finish()
+        all_landed(collector, nodes, lake)
+    fault = account("4 stream partitions become 8", lake, later)
+    fault.found(request.config)
+    assert (fault.lost, fault.double, fault.refused) == (0, 0, 0)
+    result = audit(lake)
+    assert result.exact
+    assert {each.partition for each in result.partitions if each.events} >= set(range(8))
