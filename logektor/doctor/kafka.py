@@ -22,9 +22,10 @@ from event_stream.topics import EVENTS, SALTS, Topic
 from ingest_api.shared_salts import SaltRecord
 from logektor.doctor.facts import KafkaFacts
 
-SECONDS = 5.0
+SECONDS = 10.0
 _PAUSE_SECONDS = 0.05
-_NO_GROUP = {KafkaError.GROUP_ID_NOT_FOUND, KafkaError.COORDINATOR_NOT_AVAILABLE}
+# Where nobody ever was in a group, the cluster first has to make the topic that groups are kept in.
+_NO_GROUP = {KafkaError.GROUP_ID_NOT_FOUND, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError._TIMED_OUT}
 
 
 def look_at_kafka(cluster: KafkaCluster, topics: Sequence[Topic], group: str, salts: Path) -> KafkaFacts:
