@@ -90,6 +90,12 @@ def own_kafka(kafka_distribution: Distribution, tmp_path: Path) -> Iterator[Runn
         yield running
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For tests/contract: a collector of another make, and the broker that its records are on."""
+    parser.addoption("--collector-url", help="such as http://127.0.0.1:8080; without it, ours is tested")
+    parser.addoption("--collector-kafka", help="host:port of its Kafka", default="127.0.0.1:9092")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for title, lines in tables(config):
         terminalreporter.section(title)

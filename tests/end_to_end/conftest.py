@@ -33,9 +33,11 @@ def until(look: Callable[[], T], seconds: float, what: str, every: float = 0.25)
 
 @dataclass
 class Stack:
-    """A `logektor up` that the tests own."""
+    """A `logektor up` that the tests own: the one of this clone, or what `command` starts in `folder`."""
 
     home: Path
+    command: tuple[str, ...] = (sys.executable, "-m", "logektor")
+    folder: Path | None = None
     ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in PORTS})
     process: subprocess.Popen[str] | None = None
 
@@ -48,7 +50,8 @@ class Stack:
         """Starts it and waits until it says that everything is up."""
         with (self.home.parent / "up.txt").open("a") as words:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "logektor", "up"],
+                [*self.command, "up"],
+                cwd=self.folder,
                 env=self.environment,
                 stdout=words,
                 stderr=subprocess.STDOUT,
@@ -81,8 +84,15 @@ class Stack:
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs another `logektor` command on the same home."""
-        command = [sys.executable, "-m", "logektor", *words]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=check, timeout=300)
+        return subprocess.run(
+            [*self.command, *words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=check,
+            timeout=300,
+        )
 
     def status(self) -> dict[str, Any]:
         """What `status --json` says."""
