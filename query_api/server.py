@@ -1,8 +1,12 @@
 """The server process: granian with one worker."""
 
 import multiprocessing
+import os
+import signal
 import socket
+import threading
 from functools import partial
+from multiprocessing.connection import wait
 from typing import Any
 
 from granian.constants import Interfaces
@@ -44,7 +48,16 @@ def _load(settings: QuerySettings) -> Any:
     # Only the worker needs it: the process that watches over the worker stays small.
     from query_api.app import create_app
 
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
     return create_app(settings)
+
+
+def _end_with_the_server() -> None:
+    """Where the server that started this worker was killed, nobody would ever stop it, and it would keep its port."""
+    server = multiprocessing.parent_process()
+    if server is not None:
+        wait([server.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _require_free(host: str, port: int) -> None:

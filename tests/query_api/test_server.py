@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
-from tests.query_api.conftest import Home, running_server
+from logektor.embedded_kafka import free_port
+from tests.query_api.conftest import Home, is_ready, running_server
+from tests.scale.deployment import until
 
 
 def run(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -58,3 +61,18 @@ def test_the_token_is_never_logged(own_home: Home, capfd: pytest.CaptureFixture[
         httpx.get(url + "/api/reports", headers={"Authorization": "Bearer " + own_home.token + "x"})
     said = capfd.readouterr()
     assert own_home.token not in said.out + said.err
+
+
+def test_a_worker_does_not_outlive_its_server(own_home: Home) -> None:
+    port = free_port()
+    environment = {**os.environ, "LOGEKTOR_HOME": str(own_home.path), "LOGEKTOR_QUERY_PORT": str(port)}
+    process = subprocess.Popen([sys.executable, "-m", "query_api"], env=environment)
+    try:
+        until(lambda: is_ready(f"http://127.0.0.1:{port}"), "the query API is ready", 60)
+        workers = psutil.Process(process.pid).children()
+    finally:
+        process.kill()
+        process.wait()
+    gone, alive = psutil.wait_procs(workers, timeout=20)
+    assert gone
+    assert not alive
