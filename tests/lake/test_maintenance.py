@@ -188,10 +188,11 @@ def test_replaced_files_go_also_where_the_log_names_them_no_more(the_lake: Lake)
     compact(the_lake, TABLE, min_files=10)
     table = open_landed(the_lake)
     assert table is not None
-    configuration = table.metadata().configuration
-    table.alter.set_table_properties({"delta.deletedFileRetentionDuration": "interval 0 seconds"})
+    name = "delta.deletedFileRetentionDuration"
+    kept = table.metadata().configuration[name]
+    table.alter.set_table_properties({name: "interval 0 seconds"})
     table.create_checkpoint()
-    table.alter.set_table_properties(configuration)
+    table.alter.set_table_properties({name: kept})
     age(the_lake, 4)
     assert vacuum(the_lake, TABLE).files_deleted == 40
 
