@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.workermanage import WorkerController
 
 from event_stream.kafka_cluster import KafkaCluster
 from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port, resolve, wait_until_ready
-from tests.fault_table import tables
+from tests.fault_table import tables, take, told
 
 # Whoever started the tests in the background may have left these ignored; a JVM inherits that and can't be stopped.
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -94,6 +95,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """For tests/contract: a collector of another make, and the broker that its records are on."""
     parser.addoption("--collector-url", help="such as http://127.0.0.1:8080; without it, ours is tested")
     parser.addoption("--collector-kafka", help="host:port of its Kafka", default="127.0.0.1:9092")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The processes that share the tests tell what they found to the one that ends the run."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = told(session.config)
+
+
+def pytest_testnodedown(node: WorkerController) -> None:
+    take(node.config, node.workeroutput.get("faults", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

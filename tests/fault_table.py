@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -92,13 +92,29 @@ class ClusterFault(Fault):
     double: int
 
 
+_KINDS = (CollectorFault, LandingFault, ScaleFault, ClusterFault)
 _FAULTS = pytest.StashKey[list[Fault]]()
+
+Row = tuple[str, tuple[Any, ...]]
+"""A fault as one process of the tests tells it to the one that ends the run: the title of its kind, and its values."""
+
+
+def told(config: pytest.Config) -> list[Row]:
+    """What the tests of this process found."""
+    return [(fault.title, astuple(fault)) for fault in config.stash.get(_FAULTS, [])]
+
+
+def take(config: pytest.Config, rows: list[Row]) -> None:
+    """Adds what the tests of another process found."""
+    kinds = {kind.title: kind for kind in _KINDS}
+    for title, values in rows:
+        kinds[title](*values).found(config)
 
 
 def tables(config: pytest.Config) -> Iterator[tuple[str, list[str]]]:
     """The title of each table that has rows, and its lines."""
     faults = config.stash.get(_FAULTS, [])
-    for kind in (CollectorFault, LandingFault, ScaleFault, ClusterFault):
+    for kind in _KINDS:
         rows = [astuple(fault) for fault in faults if isinstance(fault, kind)]
         if rows:
             width = max(len(name) for name, *_ in rows)
