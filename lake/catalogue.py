@@ -1,7 +1,9 @@
 """Which reports there are, as the Delta tables themselves say: for readers that know no definition of a report."""
 
+import math
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,10 +61,16 @@ class OpenTable:
 
 
 class Catalogue:
-    """The reports of a lake. Holds what it has read of them, so that asking often is cheap; threads may share it."""
+    """The reports of a lake. Holds what it has read of them, so that asking often is cheap; threads may share it.
 
-    def __init__(self, lake: Lake) -> None:
+    What was looked at less than `holds` seconds ago is not looked at again: an answer is at most so much older.
+    """
+
+    def __init__(self, lake: Lake, holds: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._lake = lake
+        self._holds = holds
+        self._clock = clock
+        self._looked_at: dict[tuple[str, str], float] = {}
         self._known: dict[tuple[str, str], _Known] = {}
         self._no_reports: set[str] = set()
 
@@ -87,10 +95,14 @@ class Catalogue:
         if kind == REPORT and name in self._no_reports:
             return None
         uri = self._lake.table_uri(name)
+        now = self._clock()
         try:
             known = self._known.get((kind, name))
+            if known is not None and now - self._looked_at.get((kind, name), -math.inf) < self._holds:
+                return known
             if known is None or not known.is_latest():
                 known = self._open(name, uri, kind)
+            self._looked_at[kind, name] = now
         except TableNotFoundError:
             self._known.pop((kind, name), None)
             return None

@@ -33,6 +33,9 @@ query."""
 
 _WAITING_LOOKUPS = 1_000
 
+_HOLDS_SECONDS = 0.2
+"""A look at a table's log takes most of the time of an answer that is known; a refresh makes a version a minute."""
+
 
 def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> FastAPI:
     """The ASGI app. Raises TokenError and SitesError."""
@@ -40,7 +43,7 @@ def create_app(settings: QuerySettings, now: Callable[[], datetime] = lambda: da
     find = finder(grants, now)
     sites = LiveSites(settings.sites_file)
     lake = Lake(settings.lake)
-    catalogue = Catalogue(lake)
+    catalogue = Catalogue(lake, _HOLDS_SECONDS)
     recent = RecentEvents(lake)
     reader = ReportReader(catalogue)
     stats = StatsReader(catalogue, settings.query_max_rows)

@@ -100,6 +100,17 @@ def test_an_open_report_is_one_version_and_the_next_one_is_new(lake: Lake, table
     assert after.entry.refreshed_at >= before.entry.refreshed_at
 
 
+def test_what_was_just_looked_at_is_looked_at_again_after_a_while(lake: Lake, table: ReportTable) -> None:
+    seconds = [0.0]
+    catalogue = Catalogue(lake, holds=0.5, clock=lambda: seconds[0])
+    before = catalogue.open("hits").entry.version
+    write_day(table, MONDAY, hits(MONDAY, 2), 2)
+    seconds[0] = 0.4
+    assert catalogue.open("hits").entry.version == before
+    seconds[0] = 0.5
+    assert catalogue.open("hits").entry.version == before + 1
+
+
 def test_upkeep_of_a_table_is_no_refresh(lake: Lake, table: ReportTable) -> None:
     catalogue = Catalogue(lake)
     before = catalogue.open("hits").entry

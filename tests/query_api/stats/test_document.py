@@ -159,7 +159,7 @@ def test_the_examples_of_the_documentation_are_right() -> None:
     of_statistics = text.partition("### Statistics")[2].partition("### Realtime")[0]
     examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", of_statistics, re.DOTALL)]
     examples += [json.loads(body) for body in re.findall(r"-d '(.*?)'", of_statistics, re.DOTALL)]
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         VALIDATOR.validate(example)
         parse(example, MOST_ROWS)
