@@ -1,8 +1,9 @@
 """Where the stream begins and ends now."""
 
+import time
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec is documented, not exported by type
     AdminClient,
     OffsetSpec,
@@ -13,6 +14,15 @@ from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import StreamPartition
 from event_stream.topics import Topic
+
+_NO_LEADER_YET = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+"""What brokers say of a topic that was made a moment ago, or while a leader changes."""
+
+_AGAIN_SECONDS = 0.2
 
 
 def read_ends(cluster: KafkaCluster, topics: Sequence[Topic], seconds: float) -> Mapping[StreamPartition, int]:
@@ -29,12 +39,22 @@ def read_ranges(
     Raises BrokerAway or ClientRefused.
     """
     admin = KafkaAdmin(cluster)
-    try:
-        places = _places(admin.client, topics, seconds)
-        firsts = _offsets(admin.client, places, OffsetSpec.earliest(), seconds)  # type: ignore[no-untyped-call]
-        ends = _offsets(admin.client, places, OffsetSpec.latest(), seconds)  # type: ignore[no-untyped-call]
-    except KafkaException as error:
-        raise BrokerAway(f"Kafka at {cluster} did not say which records it holds: {admin.reason(error)}") from error
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return _ranges(admin.client, topics, seconds)
+        except KafkaException as error:
+            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                raise BrokerAway(
+                    f"Kafka at {cluster} did not say which records it holds: {admin.reason(error)}"
+                ) from error
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _ranges(admin: AdminClient, topics: Sequence[Topic], seconds: float) -> Mapping[StreamPartition, tuple[int, int]]:
+    places = _places(admin, topics, seconds)
+    firsts = _offsets(admin, places, OffsetSpec.earliest(), seconds)  # type: ignore[no-untyped-call]
+    ends = _offsets(admin, places, OffsetSpec.latest(), seconds)  # type: ignore[no-untyped-call]
     return {place: (first, ends[place]) for place, first in firsts.items()}
 
 
