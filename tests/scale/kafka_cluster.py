@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka.admin import PartitionMetadata
+from confluent_kafka.admin import PartitionMetadata  # type: ignore[attr-defined]  # documented, not exported by type
 
 from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
