@@ -6,14 +6,25 @@ When that is too little, the child ends and not the caller, who can say in a sen
 import multiprocessing
 import resource
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import TypeVar
+
+import psutil
 
 from lake.errors import LakeError
 
 Outcome = TypeVar("Outcome")
+
+IDLE_SECONDS = 300.0
+"""Longer than a store that does not answer is waited for."""
+
+_LOOK_SECONDS = 1.0
+_WORK_SECONDS = 0.1
+"""Less processor time than this is no work: a thread that looks whether there is some."""
 
 # A fork would panic in deltalake once that was used.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -27,12 +38,14 @@ class Failed:
 
 
 def call_for_each(
-    call: Callable[[str], Outcome], tables: Sequence[str], memory_bytes: int
+    call: Callable[[str], Outcome], tables: Sequence[str], memory_bytes: int, idle_seconds: float = IDLE_SECONDS
 ) -> Iterator[Outcome | Failed]:
     """What `call` answers for each table, in their order; Failed where it raised LakeError, or its process ended.
 
-    The tables behind one that ended it have a new process. `memory_bytes` bounds all that the process writes to, its
-    70 MB of libraries among it (RLIMIT_DATA; only Linux counts all of it). `call` is pickled.
+    A process that does nothing for `idle_seconds` is ended: where only a thread of deltalake finds no memory, the
+    others wait for it for ever. The tables behind one that ended it have a new process. `memory_bytes` bounds all that
+    the process writes to, its 70 MB of libraries among it (RLIMIT_DATA; only Linux counts all of it). `call` is
+    pickled.
     """
     left = list(tables)
     while left:
@@ -43,6 +56,7 @@ def call_for_each(
         sender.close()
         try:
             while left:
+                _await(receiver, process, idle_seconds)
                 outcome: Outcome | Failed = receiver.recv()
                 del left[0]
                 yield outcome
@@ -53,6 +67,21 @@ def call_for_each(
             process.kill()
             process.join()
             receiver.close()
+
+
+def _await(receiver: Connection, process: SpawnProcess, idle_seconds: float) -> None:
+    """Returns when there is an answer, or the process has ended or was ended."""
+    worked, since = 0.0, time.monotonic()
+    while not receiver.poll(_LOOK_SECONDS):
+        try:
+            user, system, *_ = psutil.Process(process.pid).cpu_times()
+        except psutil.NoSuchProcess:
+            return
+        if user + system > worked + _WORK_SECONDS:
+            worked, since = user + system, time.monotonic()
+        elif time.monotonic() - since > idle_seconds:
+            process.kill()
+            return
 
 
 def _answer(sender: Connection, call: Callable[[str], Outcome], tables: Sequence[str], memory_bytes: int) -> None:

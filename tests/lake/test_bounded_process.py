@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +29,12 @@ def process_of(table: str) -> tuple[str, int]:
             os.kill(os.getpid(), signal.SIGKILL)
         case "large":
             bytearray(2048 * MIB)
+        case "idle":
+            threading.Event().wait()
+        case "busy":
+            ends = time.monotonic() + 2
+            while time.monotonic() < ends:
+                pass
     return table, os.getpid()
 
 
@@ -49,6 +57,14 @@ def test_all_tables_share_a_process_until_one_ends_it() -> None:
     assert len({os.getpid(), *pids.values()}) == 4
 
 
+def test_a_process_that_does_nothing_is_ended_and_one_that_works_is_not() -> None:
+    names = ["idle", "busy"]
+    idle, busy = call_for_each(process_of, names, 512 * MIB, idle_seconds=1.5)
+    assert isinstance(idle, Failed)
+    assert "SIGKILL" in idle.sentence
+    assert not isinstance(busy, Failed)
+
+
 def test_a_compaction_for_which_memory_does_not_suffice_leaves_the_table_as_it_was(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     writer = DeltaLandingTable(lake)
@@ -56,7 +72,7 @@ def test_a_compaction_for_which_memory_does_not_suffice_leaves_the_table_as_it_w
         land(writer, number * 10)
     version = DeltaTable(lake.table_uri(TABLE)).version()
     call = partial(compact, lake, min_files=10)
-    (failed,) = call_for_each(call, [TABLE], 100 * MIB)
+    (failed,) = call_for_each(call, [TABLE], 100 * MIB, idle_seconds=10)
     assert isinstance(failed, Failed)
     assert failed.sentence.startswith("Table landed is as it was")
     table = DeltaTable(lake.table_uri(TABLE))

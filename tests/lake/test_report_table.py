@@ -128,7 +128,7 @@ def test_only_the_files_of_the_asked_days_are_opened(lake: Lake, table: ReportTa
 
 
 def test_a_value_of_another_day_is_refused_and_nothing_is_written(table: ReportTable) -> None:
-    with pytest.raises(Exception, match="validation"):
+    with pytest.raises(Exception, match="not among the days to replace"):
         write_day(table, MONDAY, hits(TUESDAY, 1), 1)
     assert counts(table) == []
 
