@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec is documented, not exported by type
     AdminClient,
     OffsetSpec,
@@ -14,13 +14,6 @@ from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
 from event_stream.ports import StreamPartition
 from event_stream.topics import Topic
-
-_NO_LEADER_YET = {
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-}
-"""What brokers say of a topic that was made a moment ago, or while a leader changes."""
 
 _AGAIN_SECONDS = 0.2
 
@@ -36,18 +29,18 @@ def read_ranges(
 ) -> Mapping[StreamPartition, tuple[int, int]]:
     """Per stream partition the first offset that the broker holds and that of the next record.
 
-    Raises BrokerAway or ClientRefused.
+    Asks again for `seconds`. Raises BrokerAway then, and ClientRefused at once.
     """
     admin = KafkaAdmin(cluster)
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return _ranges(admin.client, topics, seconds)
+            return _ranges(admin.client, topics, max(deadline - time.monotonic(), _AGAIN_SECONDS))
         except KafkaException as error:
-            if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
-                raise BrokerAway(
-                    f"Kafka at {cluster} did not say which records it holds: {admin.reason(error)}"
-                ) from error
+            # A topic that was made a moment ago has no leader yet, and one whose leader died gets another.
+            reason = admin.reason(error)
+            if time.monotonic() > deadline:
+                raise BrokerAway(f"Kafka at {cluster} did not say which records it holds: {reason}") from error
         time.sleep(_AGAIN_SECONDS)
 
 

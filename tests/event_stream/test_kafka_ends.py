@@ -27,7 +27,7 @@ def test_the_ends_are_one_past_the_last_record_of_each_stream_partition(kafka: R
     assert len({place.stream_id for place in ends}) == 1
 
 
-def test_a_topic_whose_leader_is_not_known_yet_is_asked_again_for_a_while(
+def test_a_topic_whose_leader_is_not_known_is_asked_for_again_for_a_while(
     kafka: RunningKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = Topic(f"ends-{uuid4()}", 1, EVENTS.retention, EVENTS.max_record_bytes)
