@@ -104,13 +104,17 @@ def _parted(
     keys: list[str] | None = None,
 ) -> str:
     keys = keys or [f"k{number}" for number in range(len(dimensions))]
-    columns = [f"{_value(name, asked, time_zone)} AS {key}" for name, key in zip(dimensions, keys, strict=True)]
+    valued = [(f"{_value(name, asked, time_zone)} AS {key}", name) for name, key in zip(dimensions, keys, strict=True)]
+    columns = [sql for sql, name in valued if name != "event:props"]
     sql = f"SELECT *, {', '.join(columns)} FROM {table}" if columns else f"SELECT * FROM {table}"
     if "event:goal" in dimensions:
         key = keys[list(dimensions).index("event:goal")]
         of_goals = [each for each in filters if isinstance(each, Comparison) and each.dimension == "event:goal"]
         met = " AND ".join(["true", *(_signed(each, _one_of(key, each)) for each in of_goals)])
         sql = f"SELECT * FROM ({sql}) WHERE {key} IS NOT NULL AND {met}"
+    # Two lists that are unnested in one SELECT go side by side, and not each with each.
+    for column in (sql for sql, name in valued if name == "event:props"):
+        sql = f"SELECT *, {column} FROM ({sql})"
     return sql
 
 

@@ -144,6 +144,14 @@ def test_answers_from_generated_events_are_those_of_duckdb(
     assert_as_in_files(client, hits, query, ZONE)
 
 
+@pytest.mark.parametrize("dimensions", [("event:props", "event:goal"), ("event:goal", "event:props")])
+def test_properties_and_goals_of_an_event_are_each_with_each(
+    client: Client, hits: pl.DataFrame, dimensions: tuple[str, ...]
+) -> None:
+    query = StatsQuery(SITE, ("visitors", "events", "conversion_rate"), "year", dimensions)
+    assert_as_in_files(client, hits, query, ZONE)
+
+
 def test_the_generated_events_have_something_of_everything(hits: pl.DataFrame) -> None:
     assert hits["site"].n_unique() == 2
     assert hits["session_id"].n_unique() > 50
