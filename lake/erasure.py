@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import polars as pl
 import polars.selectors as cs
-from deltalake import DeltaTable, WriterProperties
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from lake.errors import LakeAway, TableConflict
@@ -22,8 +22,7 @@ from lake.location import Lake
 from lake.raw import open_landed, scan_landed
 from lake.raw_schema import EVENT, TABLE
 from lake.removals import ERASED, record, runs
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+from lake.writer import WRITER
 
 _PLACE = ("stream_id", "kafka_partition", "kafka_offset", "kind", "landed_date", "site")
 _OFFSETS_AT_ONCE = 2_000
@@ -182,7 +181,7 @@ def _delete(lake: Lake, condition: str) -> None:
         if table is None:
             return
         try:
-            table.delete(condition, writer_properties=_WRITER)
+            table.delete(condition, writer_properties=WRITER)
         except CommitFailedError:
             continue
         except (DeltaError, OSError) as error:

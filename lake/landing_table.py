@@ -11,7 +11,6 @@ from deltalake import (
     PostCommitHookProperties,
     Schema,
     Transaction,
-    WriterProperties,
     write_deltalake,
 )
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -24,6 +23,7 @@ from lake.raw import LANDING, LANDING_FIRST, open_landed
 from lake.raw_schema import LANDED, PARTITION_BY, TABLE
 from lake.schema_version import PROPERTY, SCHEMA_VERSION
 from lake.table_form import TableForm
+from lake.writer import WRITER
 
 _log = logging.getLogger(__name__)
 
@@ -47,8 +47,6 @@ FORM = TableForm(
     _PROPERTIES,
 )
 """What the table looks like, rows apart."""
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
 # Each commit would list the whole log twice; `_shorten_log` does it once for many.
 _NO_UPKEEP = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -91,7 +89,7 @@ class DeltaLandingTable:
                 handle,
                 pa.concat_tables([events, dead_letters]),
                 mode="append",
-                writer_properties=_WRITER,
+                writer_properties=WRITER,
                 commit_properties=CommitProperties(app_transactions=_fence(handle, first_offsets, next_offsets)),
                 post_commithook_properties=_NO_UPKEEP,
             )

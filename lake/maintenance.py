@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, WriterProperties
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow.fs import PyFileSystem
@@ -13,6 +13,7 @@ from pyarrow.fs import PyFileSystem
 from lake.errors import FilesMissing, LakeAway, RowsChanged
 from lake.location import Lake
 from lake.schema_version import known
+from lake.writer import WRITER
 
 REPLACED_FILES = {"delta.deletedFileRetentionDuration": "interval 3 hours"}
 """The table property that says how long files are kept that a commit has replaced, and those that no commit names.
@@ -20,8 +21,6 @@ REPLACED_FILES = {"delta.deletedFileRetentionDuration": "interval 3 hours"}
 A reader of an older version has so long to end; ours need seconds to minutes, and one that fails opens the newest. Also
 how long the log names replaced files: each checkpoint repeats them all, and a commit a second makes 86,400 a day.
 """
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ def _merge(table: DeltaTable, partition: list[tuple[str, str, str]], max_file_by
             partition_filters=partition or None,
             target_size=max_file_bytes,
             max_concurrent_tasks=1,
-            writer_properties=_WRITER,
+            writer_properties=WRITER,
             commit_properties=CommitProperties(custom_metadata={"compaction": mark}),
         )
     except CommitFailedError:

@@ -7,7 +7,7 @@ was lost.
 from datetime import datetime
 
 import polars as pl
-from deltalake import WriterProperties, write_deltalake
+from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
 from lake.errors import LakeAway
@@ -15,8 +15,7 @@ from lake.location import Lake
 from lake.table_metadata import declare
 from lake.table_spec import Column, TableSpec
 from lake.table_version import open_version
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+from lake.writer import WRITER
 
 ERASED = "erased"
 EXPIRED = "expired"
@@ -82,7 +81,7 @@ def record(lake: Lake, removals: pl.DataFrame) -> None:
     uri = lake.table_uri(REMOVALS.name)
     try:
         write_deltalake(
-            uri, removals, mode="append", writer_properties=_WRITER, storage_options=dict(lake.storage_options)
+            uri, removals, mode="append", writer_properties=WRITER, storage_options=dict(lake.storage_options)
         )
     except (DeltaError, OSError) as error:
         raise LakeAway(f"{uri} could not be written: {error}. Nothing was deleted.") from error

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 import polars as pl
-from deltalake import DeltaTable, WriterProperties, write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
 from lake.errors import LakeAway
@@ -12,8 +12,7 @@ from lake.location import Lake
 from lake.table_metadata import declare
 from lake.table_spec import Column, TableSpec
 from lake.table_version import open_version
-
-_WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+from lake.writer import WRITER
 
 LETTER = ("stream_id", "kafka_partition", "kafka_offset")
 """What names a dead letter: its place in the stream."""
@@ -52,7 +51,7 @@ def record_replays(lake: Lake, letters: Iterable[Place], replayed_at: datetime) 
             DeltaTable(uri, storage_options=dict(lake.storage_options)),
             pl.DataFrame(rows, schema=dict(REPLAYS.schema), orient="row"),
             mode="append",
-            writer_properties=_WRITER,
+            writer_properties=WRITER,
         )
     except (DeltaError, OSError) as error:
         raise LakeAway(f"{uri} could not be written: {error}") from error

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
+from event_stream.kafka_admin import KafkaAdmin
 from event_stream.kafka_cluster import KafkaCluster
 
 _SECONDS = 0.9
@@ -33,8 +33,7 @@ def listens(port: int) -> bool:
 def kafka_answers(cluster: KafkaCluster) -> bool:
     """Whether a broker of the cluster answers."""
     try:
-        admin = AdminClient({**cluster.client, "log_level": 0})
-        return bool(admin.list_topics(timeout=_SECONDS).brokers)
+        return bool(KafkaAdmin(cluster).client.list_topics(timeout=_SECONDS).brokers)
     except KafkaException:
         return False
 
