@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -27,15 +27,16 @@ from lake.events_table import taken_in
 from lake.location import Lake
 from lake.raw import scan_raw_events
 from lake.table_version import open_version
-from logektor.embedded_kafka import EmbeddedKafka, free_port, resolve
+from logektor.embedded_kafka import resolve
 from logektor.settings import StackSettings
 from pipelines.landing.gaps import landed_offsets
 from pipelines.refresh.up_to_date import bring_up_to_date
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
-from tests.conftest import RunningKafka
-from tests.scale.deployment import SITE, Deployment, Role, until
+from tests.conftest import RunningKafka, running_kafka
+from tests.scale.deployment import SITE, Deployment, Role
 from tests.scale.load import Readers
+from tests.scale.server_process import until
 
 MINUTES = 30
 CAPACITY_SECONDS = 60.0
@@ -55,7 +56,7 @@ def run(console: Console) -> list[Measured]:
     """Capacity first, then the faults under load, then the count of every event that was answered 202."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        kafka = stack.enter_context(_broker(folder))
+        kafka = stack.enter_context(running_kafka(resolve(StackSettings().kafka_cache.expanduser()), folder / "kafka"))
         deployment = Deployment(folder, kafka.bootstrap_servers, refreshers=1)
         stack.callback(deployment.stop)
         deployment.start()
@@ -78,19 +79,6 @@ def run(console: Console) -> list[Measured]:
     results = [Measured("capacity", capacity, "events/s"), Measured("rate of the soak", rate, "events/s"), *results]
     _write(results, watch, happened)
     return results
-
-
-@contextmanager
-def _broker(folder: Path) -> Iterator[RunningKafka]:
-    distribution = resolve(StackSettings().kafka_cache.expanduser())
-    broker = EmbeddedKafka(distribution, folder / "kafka", free_port())
-    kafka = RunningKafka(broker.bootstrap_servers, broker)
-    try:
-        kafka.start()
-        yield kafka
-    finally:
-        if kafka.processes:
-            kafka.stop()
 
 
 def _capacity(deployment: Deployment, clients: Clients) -> float:

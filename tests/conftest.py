@@ -60,7 +60,8 @@ class RunningKafka:
 
 
 @contextmanager
-def _running_kafka(distribution: Distribution, folder: Path) -> Iterator[RunningKafka]:
+def running_kafka(distribution: Distribution, folder: Path) -> Iterator[RunningKafka]:
+    """A broker that runs to the end of the block, with what it stores in a folder."""
     broker = EmbeddedKafka(distribution, folder, free_port())
     kafka = RunningKafka(broker.bootstrap_servers, broker)
     try:
@@ -80,14 +81,14 @@ def kafka_distribution() -> Distribution:
 @pytest.fixture(scope="session")
 def kafka(kafka_distribution: Distribution, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
     """The broker all tests share: create topics of your own, never kill it."""
-    with _running_kafka(kafka_distribution, tmp_path_factory.mktemp("kafka")) as running:
+    with running_kafka(kafka_distribution, tmp_path_factory.mktemp("kafka")) as running:
         yield running
 
 
 @pytest.fixture
 def own_kafka(kafka_distribution: Distribution, tmp_path: Path) -> Iterator[RunningKafka]:
     """A broker for one test, to kill() and start() again."""
-    with _running_kafka(kafka_distribution, tmp_path / "kafka") as running:
+    with running_kafka(kafka_distribution, tmp_path / "kafka") as running:
         yield running
 
 

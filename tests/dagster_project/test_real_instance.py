@@ -1,12 +1,9 @@
 """The daemon, a code server and runs as processes, as `up` and `dagster dev` have them."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,31 +14,16 @@ import pytest
 from dagster_project.instance import write_instance
 from lake.location import Lake
 from lake.table_version import open_version
+from logektor.embedded_kafka import free_port
+from logektor.probes import listens
 from pipelines.reports.traffic import TRAFFIC
 from tests.refresh.landing import Landing
+from tests.scale.server_process import kill, until
 
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = 120.0
 
 pytestmark = pytest.mark.slow
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {SECONDS} s: {what}"
-        time.sleep(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -58,18 +40,11 @@ def process(home: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
             kill(started)
 
 
-def kill(started: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the process and all that it started."""
-    if started.poll() is None:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-
-
 @contextmanager
 def code_server(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     words = ("dagster", "api", "grpc", "--module-name", "dagster_project.definitions", "--host", "127.0.0.1")
     with process(home, *words, "--port", str(port), "--location-name", "logektor") as started:
-        until(lambda: listens(port), "the code server")
+        until(lambda: listens(port), "the code server", SECONDS)
         yield started
 
 
@@ -98,10 +73,10 @@ def test_landed_events_are_in_reports_soon_also_after_a_run_was_killed(home: Pat
     daemon = ("dagster._daemon", "run", "--workspace", str(workspace))
     # The daemon comes second, as with `up`: two that start at once on a new home both create its files.
     with code_server(home, port) as server, process(home, *daemon):
-        until(lambda: runs_in(home, dg.DagsterRunStatus.STARTED) == 1, "a run")
+        until(lambda: runs_in(home, dg.DagsterRunStatus.STARTED) == 1, "a run", SECONDS)
         kill(server)
         with code_server(home, port):
-            until(lambda: runs_in(home, dg.DagsterRunStatus.FAILURE) == 1, "the end of the killed run")
-            until(lambda: events_in_traffic(home) == 3, "traffic after the killed run")
+            until(lambda: runs_in(home, dg.DagsterRunStatus.FAILURE) == 1, "the end of the killed run", SECONDS)
+            until(lambda: events_in_traffic(home) == 3, "traffic after the killed run", SECONDS)
             landing.land({"visitor_id": "bob"})
-            until(lambda: events_in_traffic(home) == 4, "traffic after one more event")
+            until(lambda: events_in_traffic(home) == 4, "traffic after one more event", SECONDS)

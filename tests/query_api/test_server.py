@@ -12,7 +12,7 @@ import pytest
 
 from logektor.embedded_kafka import free_port
 from tests.query_api.conftest import Home, is_ready, running_server
-from tests.scale.deployment import until
+from tests.scale.server_process import until
 
 
 def run(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:

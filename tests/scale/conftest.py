@@ -16,8 +16,9 @@ from pipelines.refresh.up_to_date import bring_up_to_date
 from pipelines.reports.all_reports import REPORTS
 from pipelines.reports.clean_events import EVENTS
 from tests.fault_table import ScaleFault
-from tests.scale.deployment import SITE, Deployment, until
+from tests.scale.deployment import READY_SECONDS, SITE, Deployment
 from tests.scale.load import Readers, Writers
+from tests.scale.server_process import until
 
 REPORT = f"/api/reports/actions?site={SITE}"
 
@@ -33,8 +34,12 @@ def running(deployment: Deployment) -> Iterator[Deployment]:
     try:
         deployment.start()
         event = {"action": "first", "objectType": "user", "objectId": 1}
-        until(lambda: httpx.post(f"{deployment.write_url}/track", json=event).status_code == 202, "a first 202")
-        until(lambda: landed(deployment.lake) > 0, "the first event is landed")
+        until(
+            lambda: httpx.post(f"{deployment.write_url}/track", json=event).status_code == 202,
+            "a first 202",
+            READY_SECONDS,
+        )
+        until(lambda: landed(deployment.lake) > 0, "the first event is landed", READY_SECONDS)
         bring_up_to_date(deployment.lake, REPORTS, deployment.sites)
         yield deployment
     finally:
@@ -43,12 +48,12 @@ def running(deployment: Deployment) -> Iterator[Deployment]:
 
 def accepted_more(writers: Writers, events: int = SOME) -> None:
     before = len(writers.accepted)
-    until(lambda: len(writers.accepted) >= before + events, f"{events} more events are accepted")
+    until(lambda: len(writers.accepted) >= before + events, f"{events} more events are accepted", READY_SECONDS)
 
 
 def read_more(readers: Readers, reads: int = 20) -> None:
     before = readers.reads
-    until(lambda: readers.reads >= before + reads, f"{reads} more reads are answered")
+    until(lambda: readers.reads >= before + reads, f"{reads} more reads are answered", READY_SECONDS)
 
 
 @contextmanager
@@ -71,7 +76,7 @@ def account(request: pytest.FixtureRequest) -> Account:
     """Waits until all is landed; asserts that nothing was lost, doubled or given up. Its row goes into the table."""
 
     def look(name: str, deployment: Deployment, writers: Writers, readers: Readers) -> ScaleFault:
-        until(deployment.settled, "all that was accepted is landed")
+        until(deployment.settled, "all that was accepted is landed", READY_SECONDS)
         fault = count(name, deployment.lake, writers, readers)
         fault.found(request.config)
         assert audit(deployment.lake).exact

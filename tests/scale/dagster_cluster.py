@@ -14,8 +14,10 @@ from typing import Any
 import httpx
 import redis
 
+from logektor.embedded_kafka import free_port
+from logektor.probes import listens
 from tests.scale import postgres, redis_server
-from tests.scale.server_process import free_port, kill, listens, stop, until
+from tests.scale.server_process import kill, stop, until
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOY = ROOT / "deploy" / "dagster"

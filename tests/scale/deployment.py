@@ -5,15 +5,12 @@ tokens. nginx runs with the configuration of deploy/nginx, in which only ports a
 """
 
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,9 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from event_stream.topics import EVENTS, REJECTED
 from lake.location import Lake
+from logektor.embedded_kafka import free_port
 from pipelines.landing.gaps import landed_offsets
 from query_api.tokens import read_token
 from sites import Site, load_sites, register_site
+from tests.scale.server_process import until
 
 Role = Literal["collector", "query_api", "worker", "refresher", "nginx"]
 
@@ -41,25 +40,6 @@ NGINX = ROOT / "deploy" / "nginx"
 READY_SECONDS = 120.0
 _LANDED = (EVENTS.name, REJECTED.name)
 _STOP_SECONDS = 30.0
-
-
-def until(holds: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
-    """Waits for it. What it looks at is busy enough: it does not look often."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.2)
-
-
-def lasting_port(taken: Collection[int]) -> int:
-    """A port that stays free while its process is dead: the system gives none of these to outgoing connections."""
-    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(first - 6_000, first)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            if port not in taken:
-                return port
 
 
 @dataclass
@@ -90,7 +70,7 @@ class Part:
             )
 
     def wait_until_ready(self) -> None:
-        until(lambda: self._runs() and self.ready(self), f"{self.name} is ready")
+        until(lambda: self._runs() and self.ready(self), f"{self.name} is ready", READY_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL to every process of it."""
@@ -222,7 +202,7 @@ class Deployment:
             part.start()
         # They make the topics that workers wait for.
         collector = self.part("collector")
-        until(lambda: collector.metrics().get("logektor_kafka_up") == 1, "a collector reaches Kafka")
+        until(lambda: collector.metrics().get("logektor_kafka_up") == 1, "a collector reaches Kafka", READY_SECONDS)
         rest = [part for part in self.parts.values() if part not in self.of("collector")]
         for part in rest:
             part.start()
@@ -265,7 +245,8 @@ class Deployment:
         self.parts[role, number] = part
 
     def _port(self) -> int:
-        port = lasting_port(self._ports)
+        while (port := free_port()) in self._ports:
+            pass
         self._ports.add(port)
         return port
 

@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +18,27 @@ _READ_PAUSE = 0.05
 _NAMELESS_EVERY = 5
 
 
-class Writers:
+class _Clients:
+    """Clients that go on from the beginning of a block to its end, each in a thread and with an address of its own."""
+
+    def __init__(self, run: Callable[[str], None], addresses: Iterable[str]) -> None:
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=run, args=(address,)) for address in addresses]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+class Writers(_Clients):
     """Clients, each with an address of its own, that keep an event until it was answered 202 and only then go on.
 
     Every event is told by its subject. Each fifth has no id, like the first payload of this project; it is not sent
@@ -33,20 +53,7 @@ class Writers:
         """Each answer that was not 202, in words."""
         self._url = f"{url}/track"
         self._action = action
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._send, args=(f"127.0.1.{n + 1}",)) for n in range(clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(self._send, (f"127.0.1.{n + 1}" for n in range(clients)))
 
     def _send(self, address: str) -> None:
         with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=30) as client:
@@ -80,7 +87,7 @@ class Writers:
         return answer.status_code == 202
 
 
-class Readers:
+class Readers(_Clients):
     """Clients that ask for a report, again and again; `failed` has every answer that was no 2xx, in words."""
 
     def __init__(self, url: str, token: str, path: str, clients: int = 2) -> None:
@@ -88,20 +95,7 @@ class Readers:
         self.failed: list[str] = []
         self._url = f"{url}{path}"
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._read, args=(f"127.0.2.{n + 1}",)) for n in range(clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        super().__init__(self._read, (f"127.0.2.{n + 1}" for n in range(clients)))
 
     def _read(self, address: str) -> None:
         transport = httpx.HTTPTransport(local_address=address)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.scale.server_process import free_port, stop, until
+from logektor.embedded_kafka import free_port
+from tests.scale.server_process import stop, until
 
 _PASSWORD = "a-password-that-no-log-may-hold"
 _OWNER = "postgres" if os.geteuid() == 0 else None

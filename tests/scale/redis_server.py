@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.scale.server_process import free_port, listens, stop, until
+from logektor.embedded_kafka import free_port
+from logektor.probes import listens
+from tests.scale.server_process import stop, until
 
 
 def installed() -> str | None:

@@ -1,8 +1,7 @@
-"""Processes of servers: their ports, their start and their end."""
+"""Processes of servers: waiting for them, and their end."""
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,19 +16,6 @@ def until(holds: Callable[[], bool], what: str, seconds: float = SECONDS) -> Non
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.2)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether something listens on a port of 127.0.0.1."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

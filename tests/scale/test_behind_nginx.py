@@ -15,7 +15,8 @@ from logektor.embedded_kafka import Distribution, EmbeddedKafka, free_port
 from tests.conftest import RunningKafka
 from tests.ingest_api.test_countries import GEOLITE2, write
 from tests.scale.conftest import Account, accepted_more, landed, load, read_more, running
-from tests.scale.deployment import Deployment, Role, until
+from tests.scale.deployment import READY_SECONDS, Deployment, Role
+from tests.scale.server_process import until
 
 pytestmark = [pytest.mark.scale, pytest.mark.kafka]
 
@@ -48,7 +49,7 @@ def test_each_process_is_killed_in_turn(deployment: Deployment, account: Account
             read_more(readers)
             if role == "worker":
                 before = landed(deployment.lake)
-                until(lambda before=before: landed(deployment.lake) > before, "the others land")  # type: ignore[misc]
+                until(lambda before=before: landed(deployment.lake) > before, "the others land", READY_SECONDS)  # type: ignore[misc]
             deployment.restart(role, number)
         accepted_more(writers)
     account(f"each {role} killed, started again", deployment, writers, readers)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import ssl
 import subprocess
 import threading
@@ -16,7 +15,9 @@ import httpx
 import pytest
 
 from logektor.embedded_kafka import free_port
-from tests.scale.deployment import NGINX, configure_nginx, nginx_command, until
+from logektor.probes import listens
+from tests.scale.deployment import NGINX, configure_nginx, nginx_command
+from tests.scale.server_process import until
 
 pytestmark = pytest.mark.scale
 
@@ -125,11 +126,6 @@ def replace_in(configuration: Path, setting: str, other: str) -> None:
     assert files
     for file in files:
         file.write_text(file.read_text().replace(setting, other))
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 Balanced = Callable[..., Balancers]

@@ -9,7 +9,8 @@ from tests.conftest import RunningKafka
 from tests.object_store.conftest import lake_on, shared_server
 from tests.object_store.s3_server import S3Server
 from tests.scale.conftest import Account, accepted_more, landed, load, read_more, running
-from tests.scale.deployment import Deployment, until
+from tests.scale.deployment import READY_SECONDS, Deployment
+from tests.scale.server_process import until
 
 __all__ = ["shared_server"]
 
@@ -40,5 +41,5 @@ def test_one_process_of_each_kind_is_killed(deployment: Deployment, account: Acc
             read_more(readers)
             deployment.restart(role)
         before = landed(deployment.lake)
-        until(lambda: landed(deployment.lake) > before, "the workers land")
+        until(lambda: landed(deployment.lake) > before, "the workers land", READY_SECONDS)
     account("S3: one of each killed, started again", deployment, writers, readers)
