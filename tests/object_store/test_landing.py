@@ -38,7 +38,7 @@ def test_what_is_sent_is_landed_and_the_commands_see_it(
     site.produce(500, poison_every=10)
     worker = site.start(max_age=0.05)
     account("landed", site)
-    assert site.stop(worker) == 0
+    assert site.stop(worker) == 0, site.said(worker)
     audited = logektor(site, "audit")
     assert (audited.returncode, "All is exact: 600 records" in audited.stdout) == (0, True), audited
     letters = logektor(site, "dead-letters")
@@ -78,7 +78,12 @@ def test_a_commit_whose_answer_is_lost(
     assert "Traceback" not in site.said(worker)
 
 
-def test_workers_that_join_leave_and_are_killed_under_load(site: StoreSite, account: Account) -> None:
+def test_workers_that_join_leave_and_are_killed_under_load(
+    site: StoreSite, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three that commit as fast as they can make one of them wait for its turn, on a slow machine for 10 s (measured).
+    monkeypatch.setenv("LOGEKTOR_STOP_SECONDS", "50")
+
     def join() -> "subprocess.Popen[bytes]":
         worker = site.start(max_age=0.05)
         wait_until(lambda: "Assigned" in site.said(worker))
@@ -91,7 +96,7 @@ def test_workers_that_join_leave_and_are_killed_under_load(site: StoreSite, acco
         three = join()
         landed = site.landed()
         wait_until(lambda: site.landed() > landed)
-        assert site.stop(one) == 0
+        assert site.stop(one) == 0, site.said(one)
         site.kill(two)
         landed = site.landed()
         wait_until(lambda: site.landed() > landed)
