@@ -17,6 +17,7 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from lake.errors import LakeAway, TableMissing
 from lake.location import Lake
+from lake.opening import again_if_missed, open_table
 from lake.schema_version import known
 from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, NO_REPORT, REPORT, UNIT
 
@@ -101,7 +102,7 @@ class Catalogue:
             if known is not None and now - self._looked_at.get((kind, name), -math.inf) < self._holds:
                 return known
             if known is None or not known.is_latest():
-                known = self._open(name, uri, kind)
+                known = self._open(name, kind)
             self._looked_at[kind, name] = now
         except TableNotFoundError:
             self._known.pop((kind, name), None)
@@ -111,15 +112,14 @@ class Catalogue:
             raise LakeAway(f"{uri} could not be read: {error}") from error
         return known
 
-    def _open(self, name: str, uri: str, kind: str) -> "_Known | None":
-        options = dict(self._lake.storage_options)
-        probe = DeltaTable(uri, storage_options=options, without_files=True)
+    def _open(self, name: str, kind: str) -> "_Known | None":
+        probe = open_table(self._lake, name, without_files=True)
         if probe.metadata().configuration.get(KIND) != kind:
             # No report is not looked at again: `landed` has a new version every second, and thousands of files.
             if kind == REPORT:
                 self._no_reports.add(name)
             return None
-        table = known(name, DeltaTable(uri, storage_options=options))
+        table = known(name, open_table(self._lake, name))
         self._known[kind, name] = _Known(table, probe, _entry(table))
         return self._known[kind, name]
 
@@ -144,7 +144,7 @@ class _Known:
 
     def is_latest(self) -> bool:
         try:
-            self.probe.update_incremental()
+            again_if_missed(self.probe.update_incremental)
         except DeltaError:
             # Nobody has asked for so long that the log no longer reaches back to it; opening tells what is wrong else.
             return False

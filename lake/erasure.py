@@ -14,11 +14,11 @@ from urllib.parse import quote, quote_plus
 
 import polars as pl
 import polars.selectors as cs
-from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from lake.errors import LakeAway, TableConflict
 from lake.location import Lake
+from lake.opening import open_table
 from lake.raw import open_landed, scan_landed
 from lake.raw_schema import EVENT, TABLE
 from lake.removals import ERASED, record, runs
@@ -114,7 +114,7 @@ def forget_files(lake: Lake, name: str, wanted: Wanted) -> list[str]:
     are answered where they name it. Raises LakeAway.
     """
     try:
-        table = DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options))
+        table = open_table(lake, name)
         table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False)
         table.vacuum(retention_hours=_UNFINISHED_HOURS, enforce_retention_duration=False, dry_run=False, full=True)
         young = table.vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=True, full=True)

@@ -18,6 +18,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from lake.errors import LakeAway, LandingConflict
 from lake.location import Lake
 from lake.maintenance import REPLACED_FILES
+from lake.opening import again_if_missed, missed_a_commit
 from lake.progress import Progress, app_id
 from lake.raw import LANDING, LANDING_FIRST, open_landed
 from lake.raw_schema import LANDED, PARTITION_BY, TABLE
@@ -98,6 +99,8 @@ class DeltaLandingTable:
             raise LandingConflict(f"Another writer was faster: {error}") from error
         except (DeltaError, OSError) as error:
             self._handle = None
+            if missed_a_commit(error):
+                raise LandingConflict(f"The log was listed with a hole: {error}") from error
             raise LakeAway(f"{self._lake.table_uri(TABLE)} could not be written: {error}") from error
         self._commits += 1
 
@@ -114,7 +117,7 @@ class DeltaLandingTable:
     def _shorten_log(self, handle: DeltaTable) -> None:
         try:
             # A checkpoint of an old version would hide the newer one of another worker.
-            handle.update_incremental()
+            again_if_missed(handle.update_incremental)
             handle.create_checkpoint()
             handle.cleanup_metadata()
         except (DeltaError, OSError) as error:

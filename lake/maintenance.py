@@ -12,6 +12,7 @@ from pyarrow.fs import PyFileSystem
 
 from lake.errors import FilesMissing, LakeAway, RowsChanged
 from lake.location import Lake
+from lake.opening import again_if_missed, open_table
 from lake.schema_version import known
 from lake.writer import WRITER
 
@@ -54,7 +55,7 @@ def compact(lake: Lake, name: str, *, min_files: int = 50, max_file_bytes: int =
     Raises RowsChanged where the number of rows is not the same before and after, LakeAway, TableNewer.
     """
     try:
-        table = known(name, DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options)))
+        table = known(name, open_table(lake, name))
         before = table.file_uris()
         conflict = False
         for partition in list(_crowded(table, min_files, max_file_bytes)):
@@ -79,10 +80,10 @@ def vacuum(lake: Lake, name: str) -> Vacuum:
     Raises FilesMissing where the table needs one that was deleted, LakeAway, TableNewer.
     """
     try:
-        table = known(name, DeltaTable(lake.table_uri(name), storage_options=dict(lake.storage_options)))
+        table = known(name, open_table(lake, name))
         # Not the default "lite": it sees neither files of failed writes nor those that a checkpoint names no more.
         deleted = table.vacuum(full=True, dry_run=False)
-        table.update_incremental()
+        again_if_missed(table.update_incremental)
         needed = pa.table(table.get_add_actions())["path"].to_pylist()
         if missing := set(deleted).intersection(needed):
             raise FilesMissing(name, missing)
@@ -118,7 +119,7 @@ def _merge(table: DeltaTable, partition: list[tuple[str, str, str]], max_file_by
             commit_properties=CommitProperties(custom_metadata={"compaction": mark}),
         )
     except CommitFailedError:
-        table.update_incremental()
+        again_if_missed(table.update_incremental)
         return False
     return True
 
@@ -140,4 +141,4 @@ def _commit(lake: Lake, name: str, version: int) -> str:
 
 
 def _rows_at(lake: Lake, name: str, version: int) -> int:
-    return DeltaTable(lake.table_uri(name), version=version, storage_options=dict(lake.storage_options)).count()
+    return open_table(lake, name, version=version).count()

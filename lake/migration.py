@@ -9,6 +9,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from lake.errors import LakeAway, TableConflict
 from lake.landing_table import FORM as LANDED_FORM
 from lake.location import Lake
+from lake.opening import open_table
 from lake.schema_version import known, version_of
 from lake.table_form import TableForm, bring_up_to, differences
 from lake.table_metadata import form_of
@@ -68,7 +69,7 @@ def _bring_up(lake: Lake, form: TableForm) -> None:
 def _open(lake: Lake, name: str) -> DeltaTable | None:
     uri = lake.table_uri(name)
     try:
-        return known(name, DeltaTable(uri, storage_options=dict(lake.storage_options), without_files=True))
+        return known(name, open_table(lake, name, without_files=True))
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.errors import LakeAway
 from lake.location import Lake
+from lake.opening import open_table
 from lake.progress import Progress, progress_of
 from lake.raw_schema import DEAD_LETTER, DEAD_LETTER_COLUMNS, EVENT, EVENT_COLUMNS, LANDED, PLACE, TABLE
 from lake.schema_version import known
@@ -60,7 +61,7 @@ def open_landed(lake: Lake, *, without_files: bool = False) -> DeltaTable | None
     """
     uri = lake.table_uri(TABLE)
     try:
-        return known(TABLE, DeltaTable(uri, storage_options=dict(lake.storage_options), without_files=without_files))
+        return known(TABLE, open_table(lake, TABLE, without_files=without_files))
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

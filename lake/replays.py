@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
 from lake.errors import LakeAway
 from lake.location import Lake
+from lake.opening import open_table
 from lake.table_metadata import declare
 from lake.table_spec import Column, TableSpec
 from lake.table_version import open_version
@@ -48,7 +49,7 @@ def record_replays(lake: Lake, letters: Iterable[Place], replayed_at: datetime) 
     uri = lake.table_uri(REPLAYS.name)
     try:
         write_deltalake(
-            DeltaTable(uri, storage_options=dict(lake.storage_options)),
+            open_table(lake, REPLAYS.name),
             pl.DataFrame(rows, schema=dict(REPLAYS.schema), orient="row"),
             mode="append",
             writer_properties=WRITER,

@@ -10,6 +10,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from lake.errors import LakeAway, TableConflict
 from lake.location import Lake
 from lake.maintenance import REPLACED_FILES
+from lake.opening import open_table
 from lake.schema_version import PROPERTY, SCHEMA_VERSION, known
 from lake.table_form import TableForm, bring_up_to
 from lake.table_spec import Column, TableSpec
@@ -72,7 +73,7 @@ def _declare(lake: Lake, spec: TableSpec) -> None:
             storage_options=options,
             raise_if_key_not_exists=False,
         )
-    bring_up_to(known(spec.name, DeltaTable(uri, storage_options=options)), form)
+    bring_up_to(known(spec.name, open_table(lake, spec.name)), form)
 
 
 def form_of(spec: TableSpec) -> TableForm:

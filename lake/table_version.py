@@ -13,6 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from lake.errors import LakeAway
 from lake.location import Lake
+from lake.opening import open_table
 from lake.schema_version import known
 from lake.table_spec import TableSpec
 from lake.transactions import read_transactions
@@ -125,7 +126,7 @@ def open_version(lake: Lake, spec: TableSpec) -> TableVersion:
     uri = lake.table_uri(spec.name)
     try:
         while True:
-            handle = known(spec.name, DeltaTable(uri, storage_options=dict(lake.storage_options)))
+            handle = known(spec.name, open_table(lake, spec.name))
             transactions = read_transactions(lake, spec.name, handle.version())
             if transactions is not None:
                 return TableVersion(spec, handle, transactions)
