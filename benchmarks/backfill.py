@@ -21,10 +21,10 @@ from tests.scale.dagster_cluster import Cluster, dagster_cluster, missing
 
 FIRST = date(2026, 10, 22)
 DAYS = [FIRST + timedelta(days=number) for number in range(30)]
-EVENTS_OF_A_DAY = 100_000
+EVENTS_OF_A_DAY = 50_000
 DAYS_OF_A_RUN = 5
 WORKERS = ("first", "second")
-SECONDS = 600.0
+SECONDS = 900.0
 """A backfill that takes longer is given up."""
 
 _REPORTS = [report for report in REPORTS if report.window == DAY]
