@@ -44,6 +44,8 @@ def run(console: Console) -> list[Measured]:
             LandedDay(lake, day, EVENTS_OF_A_DAY).land(EVENTS_OF_A_DAY, lambda landed: progress.advance(task, landed))
         task = progress.add_task("one process, one worker, two workers", total=3)
         in_one_process = in_child(_rebuild, lake)
+        if open_version(lake, EVENTS).days != set(DAYS):
+            raise RuntimeError("some of the 30 days have no events")
         progress.advance(task)
         settings = {"LOGEKTOR_BACKFILL_DAYS": str(DAYS_OF_A_RUN)}
         with dagster_cluster(home, settings, most_at_once=len(WORKERS)) as cluster:

@@ -86,7 +86,7 @@ SELECT
     CAST(visitor % {TOPIC.partitions} AS INTEGER) AS kafka_partition,
     day + to_microseconds(CAST(number / events_of_day * 86399e6 AS BIGINT)) AS received_at,
     day + to_microseconds(CAST(fraction * 86399e6 AS BIGINT)) AS occurred_at,
-    md5('event' || id) AS event_id,
+    md5('event' || day || '/' || id) AS event_id,
     '{SITE}' AS site,
     action,
     'visitor' AS object_type,

@@ -153,6 +153,8 @@ def _queries(progress: Progress) -> list[Measured]:
             day = LandedDay(lake, DAY - timedelta(days=number), EVENTS_OF_A_QUERIED_DAY)
             day.land(EVENTS_OF_A_QUERIED_DAY, lambda landed: progress.advance(task, landed))
         in_child(_refresh, lake)
+        if (days := len(open_version(lake, EVENTS).days)) != QUERIED_DAYS:
+            raise RuntimeError(f"there are events of {days} days, not of {QUERIED_DAYS}")
         asked = in_child(_ask, lake)
     for name, (ours, peers, same) in asked.answer.items():
         if not same:
