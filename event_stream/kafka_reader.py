@@ -1,8 +1,9 @@
 """Reading from Kafka as a member of a group."""
 
 import logging
+import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -16,6 +17,9 @@ from event_stream.topics import Topic
 _log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 10.0
+_SAY_SECONDS = 10.0
+"""How long a trouble is not said again. librdkafka tells of each connection that fails: 18 a second."""
+
 _PAUSE_SECONDS = 0.1
 
 _LOST = {
@@ -65,6 +69,7 @@ class KafkaReader:
         on_revoke: OnRevoke,
         *,
         session_seconds: float = 6.0,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._on_assign = on_assign
         self._on_revoke = on_revoke
@@ -72,6 +77,8 @@ class KafkaReader:
         self._cluster_id = ""
         self._assigned: dict[tuple[str, int], StreamPartition] = {}
         self._unverified: list[Record] = []
+        self._now = now
+        self._said_at: dict[int, float] = {}
         self._consumer = Consumer(
             {
                 **cluster.client,
@@ -86,9 +93,9 @@ class KafkaReader:
                 "allow.auto.create.topics": False,
                 "queued.max.messages.kbytes": 32 * 1024,
                 "reconnect.backoff.max.ms": 1000,
-                "error_cb": _log_trouble,
-            },
-            logger=_log,
+                "error_cb": self._say,
+                "log_level": 0,
+            }
         )
         self._consumer.subscribe(
             [topic.name for topic in topics],
@@ -123,6 +130,7 @@ class KafkaReader:
             trouble = message.error()
             if trouble is not None:
                 _raise_if_lost(trouble, f"{topic}[{partition}] offset {offset}")
+                self._say(trouble)
             elif topic is not None and partition is not None and offset is not None:
                 # One read before its stream partition was revoked may still come out after.
                 place = self._assigned.get((topic, partition))
@@ -169,6 +177,12 @@ class KafkaReader:
         self._unverified = [record for record in self._unverified if record.place not in lost]
         self._on_revoke(sorted(lost))
 
+    def _say(self, trouble: KafkaError) -> None:
+        now, code = self._now(), trouble.code()
+        if now - self._said_at.get(code, -math.inf) >= _SAY_SECONDS:
+            self._said_at[code] = now
+            _log.warning("Kafka: %s", trouble.str())
+
     def _stream_ids(self, topics: Iterable[str]) -> Mapping[str, str]:
         if not self._cluster_id:
             self._cluster_id = _cluster_id(self._admin)
@@ -192,7 +206,3 @@ def _raise_if_lost(error: KafkaError, where: str) -> None:
             f"The next record to land, {where}, is not in the broker: {error.str()}."
             " It expired before it was landed, or the topic was deleted. The worker never skips records by itself."
         )
-
-
-def _log_trouble(error: KafkaError) -> None:
-    _log.warning("Kafka: %s", error.str())
