@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 from deltalake import DeltaTable
 
@@ -38,6 +39,13 @@ def process_of(table: str) -> tuple[str, int]:
     return table, os.getpid()
 
 
+def threads_of_allocators(table: str) -> int:
+    pl.LazyFrame({"number": range(100_000)}).group_by(pl.col("number") % 7).len().collect()
+    names = [thread.read_text(encoding="utf-8") for thread in Path("/proc/self/task").glob("*/comm")]
+    assert len(names) > 1
+    return sum(name.startswith("jemalloc") for name in names)
+
+
 def test_all_tables_share_a_process_until_one_ends_it() -> None:
     names = ["a", "away", "b", "killed", "c", "large", "d"]
     outcomes = dict(zip(names, call_for_each(process_of, names, 512 * MIB), strict=True))
@@ -63,6 +71,10 @@ def test_a_process_that_does_nothing_is_ended_and_one_that_works_is_not() -> Non
     assert isinstance(idle, Failed)
     assert "SIGKILL" in idle.sentence
     assert not isinstance(busy, Failed)
+
+
+def test_no_allocator_tries_for_ever_to_start_a_thread_for_which_there_is_no_memory() -> None:
+    assert list(call_for_each(threads_of_allocators, ["a"], 4096 * MIB)) == [0]
 
 
 def test_a_compaction_for_which_memory_does_not_suffice_leaves_the_table_as_it_was(tmp_path: Path) -> None:
