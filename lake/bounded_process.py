@@ -27,13 +27,12 @@ _LOOK_SECONDS = 1.0
 _WORK_SECONDS = 0.1
 """Less processor time than this is no work: a thread that looks whether there is some."""
 
-_ALLOCATORS = ("_RJEM_MALLOC_CONF", "JE_ARROW_MALLOC_CONF")
-"""What the allocators of Polars and deltalake, and of pyarrow, read when they are loaded.
+_ALLOCATORS = dict.fromkeys(("_RJEM_MALLOC_CONF", "JE_ARROW_MALLOC_CONF"), "background_thread:false")
+"""What the allocators of Polars and deltalake, and of pyarrow, read when they are loaded by the child.
 
 Their background thread that finds no memory for another one tries again at once, and says so each time: for ever, with
-gigabytes of log in minutes.
+gigabytes of log in minutes. Polars sets its other options of the first by itself.
 """
-_NO_THREAD = "background_thread:false"
 
 # A fork would panic in deltalake once that was used.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -56,11 +55,7 @@ def call_for_each(
     the process writes to, its 70 MB of libraries among it (RLIMIT_DATA; only Linux counts all of it). `call` is
     pickled.
     """
-    for name in _ALLOCATORS:
-        # Polars sets its own variable when it is imported, so what is there stays; the last word holds.
-        told = os.environ.get(name, "")
-        if not told.endswith(_NO_THREAD):
-            os.environ[name] = f"{told},{_NO_THREAD}".removeprefix(",")
+    os.environ.update(_ALLOCATORS)
     left = list(tables)
     while left:
         receiver, sender = _CONTEXT.Pipe(duplex=False)
