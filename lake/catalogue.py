@@ -17,7 +17,7 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from lake.errors import LakeAway, TableMissing
 from lake.location import Lake
-from lake.opening import again_if_missed, open_table
+from lake.opening import open_table
 from lake.schema_version import known
 from lake.table_metadata import ADDITIVE, COLUMNS, COMMENT, KEY, KIND, NO_REPORT, REPORT, UNIT
 
@@ -144,9 +144,10 @@ class _Known:
 
     def is_latest(self) -> bool:
         try:
-            again_if_missed(self.probe.update_incremental)
+            self.probe.update_incremental()
         except DeltaError:
-            # Nobody has asked for so long that the log no longer reaches back to it; opening tells what is wrong else.
+            # Nobody has asked for so long that the log no longer reaches back to it, or the listing missed a commit;
+            # opening tells what is wrong else.
             return False
         return self.probe.version() == self.table.version()
 
